@@ -1,0 +1,1 @@
+"""People, roles, teams, areas, sessions and devices."""

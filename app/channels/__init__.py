@@ -1,0 +1,1 @@
+"""Where residents write: one small contract, one file an adapter."""

@@ -1,0 +1,142 @@
+"""Webhooks: what a platform calls us with, taken in as if it had been fetched.
+
+A call is nobody until its adapter has found the platform's signature over the raw body. No session
+counts here, so the check on other sites does not hold for these paths either.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from sqlmodel import Session
+
+from app.channels import intake, registry
+from app.channels.contract import (
+    Adapter,
+    Challenging,
+    ChannelError,
+    Completing,
+    DeliveryReport,
+    InboundRequest,
+    Incoming,
+    Receiver,
+    SignedOut,
+    Temporary,
+)
+from app.channels.models import Account
+from app.delivery.health import set_health
+from app.errors import BadRequest, ConfigError, NotAllowed, NotFound, Unavailable
+from app.ratelimit import limit
+from app.secrets import unseal
+
+log = logging.getLogger(__name__)
+
+CALLS, PERIOD_S = 1200, 60
+BAD, BAD_PERIOD_S = 60, 600
+
+Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+router = APIRouter(prefix="/hooks", include_in_schema=False)
+
+
+@router.get("/{account_id}")
+async def challenge(request: Request, account_id: Id) -> Response:
+    """Answer a platform that asks whether this address is ours."""
+    await limit(request, f"hook {account_id}", times=CALLS, period_s=PERIOD_S)
+    adapter = await _adapter(request, account_id)
+    try:
+        if not isinstance(adapter, Challenging):
+            raise NotFound
+        answer = adapter.challenge(_inbound(request, b""))
+    except ChannelError:
+        answer = None
+    finally:
+        await adapter.close()
+    if answer is None:
+        await _refused(request, account_id)
+        raise NotAllowed
+    # As text, not as a page: what comes back is what the caller sent.
+    kind = "application/json" if answer.startswith("{") else "text/plain"
+    return Response(answer, media_type=kind)
+
+
+@router.post("/{account_id}")
+async def call(request: Request, account_id: Id) -> Response:
+    """Take in what the platform tells us, all of it in one transaction, or none."""
+    await limit(request, f"hook {account_id}", times=CALLS, period_s=PERIOD_S)
+    body = await request.body()
+    adapter = await _adapter(request, account_id)
+    try:
+        if not isinstance(adapter, Receiver):
+            raise NotFound
+        items = adapter.parse(_inbound(request, body))
+        if isinstance(adapter, Completing):
+            items = await adapter.complete(items)
+    except (Temporary, SignedOut) as error:
+        # What came along could not be fetched now: the platform calls again.
+        log.info("a call to %s waits: %s", account_id, error.code)
+        raise Unavailable from None
+    except ChannelError as error:
+        await _refused(request, account_id)
+        if error.code == "bad_signature":
+            raise NotAllowed from None
+        raise BadRequest from None
+    finally:
+        await adapter.close()
+    await take(request, account_id, items)
+    return Response(status_code=200)
+
+
+async def take(request: Request, account_id: str, items: list[Incoming | DeliveryReport]) -> None:
+    """Store what was believed, by the same way as what is fetched."""
+    state = request.app.state
+    max_bytes = state.settings.max_photo_bytes
+    ready = await asyncio.to_thread(lambda: intake.prepare_all(items, max_bytes=max_bytes))
+
+    def store(session: Session) -> None:
+        account = session.get_one(Account, account_id)
+        now_ms = state.clock.now_ms()
+        intake.take_all(session, account, ready, now_ms=now_ms)
+        if account.health != "signed_out":
+            # That a platform calls us says nothing about whether it lets us in.
+            set_health(session, account, "working", "", now_ms=now_ms)
+
+    await state.db.write(store)
+
+
+async def _adapter(request: Request, account_id: str) -> Adapter:
+    state = request.app.state
+
+    def find(session: Session) -> tuple[Account, str] | None:
+        account = session.get(Account, account_id)
+        if account is None or not account.enabled or not account.secret:
+            return None
+        session.expunge(account)
+        return account, account.secret
+
+    found = await state.db.read(find)
+    if found is None:
+        raise NotFound
+    account, sealed = found
+    try:
+        secret = unseal(state.settings, sealed)
+        adapter = registry.adapter_of(account, secret, state.clock.now_ms)
+    except (ChannelError, ConfigError) as error:
+        log.error("a call to %s: %s", account_id, type(error).__name__)  # noqa: TRY400
+        raise NotFound from None
+    if adapter is None:
+        raise NotFound
+    return adapter
+
+
+def _inbound(request: Request, body: bytes) -> InboundRequest:
+    headers: Mapping[str, str] = {name.lower(): value for name, value in request.headers.items()}
+    return InboundRequest(request.method, headers, body, dict(request.query_params))
+
+
+async def _refused(request: Request, account_id: str) -> None:
+    """Count what was refused: who guesses at a signature is not let to for long."""
+    log.info("a call to %s was refused", account_id)
+    await limit(request, f"bad hook {account_id}", times=BAD, period_s=BAD_PERIOD_S)

@@ -1,0 +1,175 @@
+"""What somebody typed to add an account, read and judged by the fields that its kind asks for.
+
+Pure: nothing is reached and nothing is stored here.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.channels.contract import Setup, SetupField, Words
+from app.errors import StoepError
+
+MAX_CHARS = {"text": 500, "url": 2000, "secret": 8000, "number": 20, "choice": 100}
+MAX_LINES = 200
+_HOST = re.compile(r"[a-z0-9._-]+\.[a-z0-9-]+|localhost|[0-9a-f:.]+", re.IGNORECASE)
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_UNSTORABLE_IN_SECRETS = re.compile("[\x00\ud800-\udfff]")
+"""A private key has line breaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with one field, in both languages."""
+
+    field: str
+    words: Words
+
+
+class WrongValues(StoepError):
+    """Not all that was typed can be used; nothing was kept."""
+
+    def __init__(self, wrong: list[Wrong]) -> None:
+        super().__init__(" ".join(one.words[1] for one in wrong))
+        self.wrong = wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What was typed, apart as it is kept: `config` for all to see, `secret` to be sealed."""
+
+    config: dict[str, Any]
+    secret: dict[str, str]
+
+    @property
+    def opened(self) -> str:
+        """The secret as an adapter is given it: one JSON object, "" when there is none."""
+        return json.dumps(self.secret) if self.secret else ""
+
+
+def read(setup: Setup, given: Mapping[str, Any], known: Values | None = None) -> Values:
+    """Return what was given over what was `known` of the account.
+
+    A field that is left out keeps what it had; an empty one is emptied, but for a secret, which
+    nobody is shown and so is never typed again to be kept. Raises WrongValues.
+    """
+    config = dict(known.config) if known else {}
+    secret = dict(known.secret) if known else {}
+    fields = {field.name: field for field in setup.fields}
+    wrong = [
+        Wrong(name[:100], ("Dit veld bestaat hier niet.", "There is no such field here."))
+        for name in given
+        if name not in fields
+    ]
+    for name, field in fields.items():
+        kept = secret if field.kind == "secret" else config
+        if name in given and not (field.kind == "secret" and given[name] in ("", None)):
+            value = _value(field, given[name])
+            if isinstance(value, Wrong):
+                wrong.append(value)
+                continue
+            kept.pop(name, None)
+            if value not in ("", []):
+                kept[name] = value
+        if field.required and name not in kept:
+            nl, en = field.label
+            wrong.append(Wrong(name, (f"Vul ‘{nl}’ in.", f"Fill in “{en}”.")))
+    if wrong:
+        raise WrongValues(wrong)
+    return Values(config, secret)
+
+
+def _value(field: SetupField, given: Any) -> Any:
+    if given is None:
+        return ""
+    if field.kind == "lines":
+        return _lines(field, given)
+    if field.kind == "number" and isinstance(given, int) and not isinstance(given, bool):
+        given = str(given)
+    if not isinstance(given, str):
+        return _wrong(field, "is geen tekst", "is no text")
+    text = given.strip()
+    most = MAX_CHARS[field.kind]
+    if len(text) > most:
+        return _wrong(field, f"is langer dan {most} tekens", f"is longer than {most} characters")
+    barred = _UNSTORABLE_IN_SECRETS if field.kind == "secret" else _UNSTORABLE
+    if barred.search(text):
+        return _wrong(
+            field,
+            "bevat een teken dat hier niet kan",
+            "holds a character that is not possible here",
+        )
+    if not text or field.kind in {"text", "secret"}:
+        return text
+    return {"url": _url, "number": _number, "choice": _choice}[field.kind](field, text)
+
+
+def _lines(field: SetupField, given: Any) -> Any:
+    lines = given.splitlines() if isinstance(given, str) else given
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        return _wrong(field, "is geen lijst", "is no list")
+    kept = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if len(kept) > MAX_LINES or any(len(line) > MAX_CHARS["text"] for line in kept):
+        return _wrong(field, "is te lang", "is too long")
+    if any(_UNSTORABLE.search(line) for line in kept):
+        return _wrong(
+            field,
+            "bevat een teken dat hier niet kan",
+            "holds a character that is not possible here",
+        )
+    return kept
+
+
+def _url(field: SetupField, text: str) -> Any:
+    if "://" not in text:
+        # On a phone people type only the name.
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
+    if not host or not safe or not _HOST.fullmatch(host) or " " in text:
+        return _wrong(
+            field,
+            "is geen webadres dat met https:// begint",
+            "is no web address that begins with https://",
+        )
+    if parts.username or parts.password:
+        return _wrong(
+            field,
+            "mag geen naam of wachtwoord bevatten",
+            "must hold no name or password",
+        )
+    return text.rstrip("/") if parts.path in {"", "/"} and not parts.query else text
+
+
+def _number(field: SetupField, text: str) -> Any:
+    if not re.fullmatch(r"-?[0-9]{1,15}", text):
+        return _wrong(field, "is geen heel getal", "is no whole number")
+    return int(text)
+
+
+def _choice(field: SetupField, text: str) -> Any:
+    if text in {value for value, _ in field.choices}:
+        return text
+    possible = ", ".join(value for value, _ in field.choices)
+    return _wrong(field, f"kan alleen zijn: {possible}", f"can only be: {possible}")
+
+
+def _wrong(field: SetupField, nl: str, en: str) -> Wrong:
+    return Wrong(field.name, (f"‘{field.label[0]}’ {nl}.", f"“{field.label[1]}” {en}."))
+
+
+def identity(setup: Setup, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what tells one account of a kind from another: what must be filled in and is shown."""
+    return tuple(
+        str(config.get(field.name, "")).lower().rstrip("/")
+        for field in setup.fields
+        if field.required and field.kind in {"text", "url"}
+    )

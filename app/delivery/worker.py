@@ -1,0 +1,392 @@
+"""The bridge outwards: takes due deliveries on a lease, sends them, and never sends one twice.
+
+A delivery is marked as tried in the transaction that leases it, before the first byte leaves.
+Whoever finds a lapsed lease therefore knows that the reply may be out, and looks for it at the
+channel before anything else. What cannot be found stays `uncertain` until it is, or until a
+person decides.
+
+On SQLite one process leases; on PostgreSQL any number do (`SKIP LOCKED`).
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, col, not_, or_, select
+
+from app.channels.contract import (
+    Adapter,
+    ChannelError,
+    Outgoing,
+    OutgoingAttachment,
+    Permanent,
+    Receipt,
+    Sender,
+    SignedOut,
+    Temporary,
+    Unconfirmed,
+)
+from app.channels.models import Account
+from app.clock import Clock
+from app.db import Database
+from app.delivery import service
+from app.delivery.health import set_health
+from app.delivery.models import Delivery
+from app.ids import uuid7
+from app.inbox.models import Attachment, AttachmentData, Conversation, Message
+
+log = logging.getLogger(__name__)
+
+LEASE_MS = 120_000
+"""Longer than any adapter's own time limit for one send."""
+
+BATCH = 20
+IDLE_S = 1.0
+MAX_WAIT_MS = 15 * 60 * 1000
+LOOK_AGAIN_MS = (15_000, 60_000, 300_000, 1_800_000)
+"""When an uncertain reply is looked for again; after the last only a person can tell."""
+
+Opener = Callable[[Account], Adapter | None]
+Writer = Callable[[Session, Delivery, Outgoing], Outgoing]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One leased delivery with all that sending it takes."""
+
+    delivery_id: str
+    account: Account
+    reply: Outgoing
+    tried: bool
+    state: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job: the state it goes to, and when to come back to it."""
+
+    state: str
+    error: str | None = None
+    external_id: str | None = None
+    retry_ms: int | None = None
+    health: str | None = None
+    limited_ms: int | None = None
+    """For how long the whole account is limited."""
+    spent: bool = True
+
+
+class Worker:
+    """Sends what is due."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        open_adapter: Opener,
+        write_notice: Writer | None = None,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._open = open_adapter
+        self._write_notice = write_notice
+        self._name = uuid7()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for work at once."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                busy = await self.once()
+            except Exception:
+                log.exception("delivering failed; trying again")
+                busy = 0
+            if not busy:
+                try:
+                    async with asyncio.timeout(IDLE_S):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+
+    async def once(self) -> int:
+        """Take and carry out what is due now; return how many there were."""
+        jobs = await self._db.write(self._lease)
+        by_account: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_account.setdefault(job.account.id, []).append(job)
+        # In order within an account, so that two replies in one conversation keep their order; side
+        # by side between accounts, so that one that hangs holds up no other.
+        await asyncio.gather(*(self._send_all(some) for some in by_account.values()))
+        return len(jobs)
+
+    def _lease(self, session: Session) -> list[Job]:
+        now_ms = self._clock.now_ms()
+        mine, other, earlier = aliased(Message), aliased(Message), aliased(Delivery)
+        # A reply waits for the one before it in its conversation, also when that one is put off.
+        held_up = (
+            select(earlier.id)
+            .join(other, col(other.id) == col(earlier.message_id))
+            .join(mine, col(mine.id) == col(Delivery.message_id))
+            .where(
+                other.conversation_id == mine.conversation_id,
+                other.position < mine.position,
+                earlier.account_id == Delivery.account_id,
+                col(earlier.state).in_(["queued", "sending"]),
+            )
+            .correlate(Delivery)
+            .exists()
+        )
+        due = (
+            select(Delivery)
+            .where(
+                Delivery.due_at_ms <= now_ms,
+                not_(held_up),
+                or_(
+                    Delivery.state == "queued",
+                    and_(
+                        or_(
+                            Delivery.state == "sending",
+                            and_(
+                                Delivery.state == "uncertain",
+                                Delivery.attempts <= len(LOOK_AGAIN_MS),
+                            ),
+                        ),
+                        or_(
+                            col(Delivery.leased_until_ms).is_(None),
+                            col(Delivery.leased_until_ms) < now_ms,
+                        ),
+                    ),
+                ),
+            )
+            .order_by(col(Delivery.due_at_ms), col(Delivery.id))
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        jobs = []
+        for delivery in session.exec(due).all():
+            if delivery.state == "queued" and delivery.expires_at_ms < now_ms:
+                why = service.why_expired(session, delivery)
+                service.move(session, delivery, "failed", now_ms=now_ms, error=why)
+                continue
+            job = self._job(session, delivery)
+            if delivery.state == "queued":
+                service.move(session, delivery, "sending", now_ms=now_ms)
+            delivery.tried = True
+            delivery.leased_until_ms = now_ms + LEASE_MS
+            delivery.leased_by = self._name
+            jobs.append(job)
+        return jobs
+
+    def _job(self, session: Session, delivery: Delivery) -> Job:
+        account = session.get_one(Account, delivery.account_id)
+        message = session.get_one(Message, delivery.message_id)
+        conversation = session.get_one(Conversation, message.conversation_id)
+        reply = _outgoing(session, delivery, message, conversation, account)
+        if delivery.notice and self._write_notice is not None:
+            reply = self._write_notice(session, delivery, reply)
+        session.expunge(account)
+        return Job(
+            delivery_id=delivery.id,
+            account=account,
+            reply=reply,
+            tried=delivery.tried,
+            state=delivery.state,
+            attempts=delivery.attempts,
+        )
+
+    async def _send_all(self, jobs: list[Job]) -> None:
+        adapter: Adapter | None = None
+        try:
+            for turn, job in enumerate(jobs):
+                # The ones before may have taken long: a lease covers one send, not a queue of them.
+                if turn and not await self._db.write(partial(self._renew, job)):
+                    continue
+                try:
+                    adapter = adapter or self._open(job.account)
+                    outcome = await self._try(adapter, job)
+                except ChannelError as error:
+                    outcome = _put_off(job, error.code)
+                except Exception as error:  # noqa: BLE001  (one delivery's fault stops no other)
+                    # Not the traceback: a message of an error may hold a resident's words.
+                    log.error("delivery %s: %s", job.delivery_id, type(error).__name__)  # noqa: TRY400
+                    outcome = _put_off(job, "internal", may_be_out=adapter is not None)
+                await self._db.write(partial(self._settle, job, outcome))
+        finally:
+            if adapter is not None:
+                await adapter.close()
+
+    def _renew(self, job: Job, session: Session) -> bool:
+        """Hold on to a delivery for one more send; False when another worker looks after it now."""
+        delivery = session.get(Delivery, job.delivery_id, with_for_update=True)
+        if delivery is None or delivery.leased_by != self._name:
+            return False
+        delivery.leased_until_ms = self._clock.now_ms() + LEASE_MS
+        return True
+
+    async def _try(self, adapter: Adapter | None, job: Job) -> Outcome:
+        if adapter is None or not isinstance(adapter, Sender):
+            return Outcome("failed", error="read_only")
+        if job.tried:
+            # An earlier try may have taken effect: a lapsed lease, or an answer that was lost.
+            return await self._look(adapter, job)
+        try:
+            receipt = await adapter.send(job.reply)
+        except Temporary as error:
+            wait_ms = int(error.retry_after_s * 1000)
+            outcome = Outcome("queued", error=error.code, retry_ms=wait_ms, spent=False)
+            if not error.account_wide:
+                return outcome
+            return replace(outcome, health="limited", limited_ms=wait_ms)
+        except SignedOut as error:
+            return Outcome(
+                "queued", error=error.code, retry_ms=60_000, health="signed_out", spent=False
+            )
+        except Unconfirmed:
+            return await self._look(adapter, job)
+        except Permanent as error:
+            return Outcome("failed", error=error.code)
+        return _sent(receipt)
+
+    async def _look(self, adapter: Adapter, job: Job) -> Outcome:
+        """Look at the channel whether an earlier try took effect; never send."""
+        if not isinstance(adapter, Sender):
+            return Outcome("failed", error="read_only")
+        try:
+            receipt = await adapter.find(job.reply)
+        except ChannelError:
+            receipt = None
+        if receipt is not None:
+            return _sent(receipt)
+        looked = job.attempts if job.state == "uncertain" else 0
+        again = LOOK_AGAIN_MS[min(looked, len(LOOK_AGAIN_MS) - 1)]
+        return Outcome("uncertain", error="unconfirmed", retry_ms=again)
+
+    def _settle(self, job: Job, outcome: Outcome, session: Session) -> None:
+        now_ms = self._clock.now_ms()
+        delivery = session.get(Delivery, job.delivery_id, with_for_update=True)
+        if delivery is None or delivery.leased_by != self._name:
+            # The lease lapsed and somebody else looked after it, or the conversation was erased.
+            if delivery is not None and outcome.external_id and _is_out(delivery, job):
+                # It was met at the channel before the answer came that names it.
+                delivery.external_id = outcome.external_id
+            return
+        was_uncertain = delivery.state == "uncertain"
+        if outcome.state == "uncertain":
+            delivery.attempts = delivery.attempts + 1 if was_uncertain else 1
+        else:
+            delivery.attempts += 1
+        if was_uncertain and outcome.state == "uncertain":
+            delivery.leased_until_ms = None
+            delivery.leased_by = None
+        else:
+            service.move(
+                session,
+                delivery,
+                outcome.state,
+                now_ms=now_ms,
+                error=outcome.error,
+                external_id=outcome.external_id,
+            )
+        delivery.tried = outcome.spent
+        if outcome.retry_ms is not None:
+            delivery.due_at_ms = now_ms + _with_backoff(
+                outcome.retry_ms, delivery.attempts, outcome
+            )
+        if outcome.health:
+            account = session.get_one(Account, job.account.id)
+            until_ms = now_ms + outcome.limited_ms if outcome.limited_ms is not None else None
+            set_health(
+                session,
+                account,
+                outcome.health,
+                outcome.error or "",
+                now_ms=now_ms,
+                until_ms=until_ms,
+            )
+
+
+def _is_out(delivery: Delivery, job: Job) -> bool:
+    known = delivery.external_id == job.reply.external_id
+    return known and delivery.leased_by is None and delivery.state in {"sent", "delivered"}
+
+
+def _sent(receipt: Receipt) -> Outcome:
+    return Outcome(receipt.state, external_id=receipt.external_id)
+
+
+def _put_off(job: Job, code: str, *, may_be_out: bool = False) -> Outcome:
+    """Come back later: to send what never left, to look for what may have."""
+    if job.tried or may_be_out:
+        return Outcome("uncertain", error=code, retry_ms=LOOK_AGAIN_MS[0])
+    return Outcome("queued", error=code, retry_ms=60_000, spent=False)
+
+
+def _with_backoff(wait_ms: int, attempts: int, outcome: Outcome) -> int:
+    if outcome.state != "queued":
+        return wait_ms
+    grown = min(wait_ms * 2 ** min(max(0, attempts - 1), 8), max(MAX_WAIT_MS, wait_ms))
+    # Jitter, so that all that failed together does not come back together.
+    return int(grown * random.uniform(1.0, 1.25))  # noqa: S311
+
+
+def _outgoing(
+    session: Session,
+    delivery: Delivery,
+    message: Message,
+    conversation: Conversation,
+    account: Account,
+) -> Outgoing:
+    """Gather a reply from what is stored; the same every time it is tried."""
+    before = session.exec(
+        select(Message)
+        .where(
+            Message.conversation_id == conversation.id,
+            Message.position < message.position,
+            col(Message.direction).in_(["in", "out"]),
+        )
+        .order_by(col(Message.position).desc())
+        .limit(20)
+    ).all()
+    ours = {
+        row.message_id: row.external_id
+        for row in session.exec(
+            select(Delivery).where(
+                col(Delivery.message_id).in_([row.id for row in before]),
+                Delivery.account_id == account.id,
+            )
+        )
+    }
+    names = [ours.get(row.id) or row.external_id for row in reversed(before)]
+    references = tuple(name for name in names if name)
+    theirs = [row.external_id for row in before if row.direction == "in" and row.external_id]
+    files = session.exec(
+        select(Attachment, AttachmentData.content)
+        .join(AttachmentData, col(AttachmentData.attachment_id) == col(Attachment.id))
+        .where(Attachment.message_id == message.id, AttachmentData.part == "full")
+        .order_by(col(Attachment.id))
+    ).all()
+    return Outgoing(
+        delivery_id=delivery.id,
+        external_id=delivery.external_id,
+        recipient=delivery.recipient,
+        subject=conversation.subject,
+        text=message.text,
+        created_at_ms=message.accepted_at_ms,
+        token=conversation.token or "",
+        from_name=account.name,
+        in_reply_to=theirs[0] if theirs else None,
+        references=references,
+        attachments=tuple(
+            OutgoingAttachment(file.name or "foto.jpg", file.media_type, content)
+            for file, content in files
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Conversations with residents: what is said, by whom, and what became of it."""

@@ -1,0 +1,1 @@
+"""Residents' meetings: what is asked in a hall, on tablets and phones, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""The feed to the phones and the operations from them."""

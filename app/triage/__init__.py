@@ -1,0 +1,1 @@
+"""Urgent or not, and why."""

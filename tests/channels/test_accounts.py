@@ -1,0 +1,380 @@
+"""Accounts over the API: added when the platform lets us in, tested, switched off, ended."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlmodel import Session, select
+
+from app.accounts.models import Person
+from app.accounts.policy import Principal
+from app.channels import intake
+from app.channels.contract import Incoming, Temporary
+from app.channels.models import Account, ChannelSignIn
+from app.inbox import service as inbox
+from app.secrets import unseal
+from tests.channels.square import TOKEN, Square, opened
+from tests.peers.mail import PASSWORD, MailServers
+from tests.support.neighbourhood import Neighbourhood
+from tests.support.town import PADDEPOEL, op
+
+API = "/api/v1/channels"
+SERVER = "https://plein.example"
+
+
+class Keeper:
+    """Somebody at the accounts, signed in on a device of her own."""
+
+    def __init__(self, neighbourhood: Neighbourhood, who: Principal, role: str) -> None:
+        def promote(session: Session) -> None:
+            session.get_one(Person, who.person_id).role = role
+
+        self.neighbourhood = neighbourhood
+        neighbourhood.town.db.write_now(promote)
+        self.cookies = neighbourhood.signs_in(who)
+
+    async def asks(self, method: str, path: str = "", body: Any = None) -> httpx.Response:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return await self.neighbourhood.resident.http.request(
+            method, API + path, json=body, headers={"Cookie": cookies}
+        )
+
+    async def adds(self, kind: str = "square", /, **values: Any) -> httpx.Response:
+        values = {"server": SERVER, "token": TOKEN} | values
+        said = {"kind": kind, "name": "Het plein", "team": "noord", "area": PADDEPOEL}
+        return await self.asks("POST", "", said | {"values": values})
+
+    def accounts(self, kind: str = "square") -> list[Account]:
+        query = select(Account).where(Account.kind == kind)
+        return self.neighbourhood.town.db.read_now(lambda session: list(session.exec(query)))
+
+
+@pytest.fixture
+def square() -> Iterator[Square]:
+    with opened() as square:
+        yield square
+
+
+@pytest.fixture
+def esther(neighbourhood: Neighbourhood) -> Keeper:
+    return Keeper(neighbourhood, neighbourhood.town.bram, "manager")
+
+
+@pytest.mark.parametrize("role", ["coordinator", "webcare", "coach", "archivist"])
+async def test_who_keeps_no_accounts_sees_and_changes_nothing(
+    neighbourhood: Neighbourhood, square: Square, role: str
+) -> None:
+    anna = Keeper(neighbourhood, neighbourhood.town.anna, role)
+    for method, path, body in (
+        ("GET", "", None),
+        ("GET", "/kinds", None),
+        ("PUT", "/web-noord/enabled", {"enabled": False}),
+        ("DELETE", "/web-noord", None),
+        ("POST", "/web-noord/checks", None),
+        ("POST", "/web-noord/tests", None),
+        ("GET", "/web-noord/residents", None),
+    ):
+        assert (await anna.asks(method, path, body)).status_code == 403
+    assert (await anna.adds()).status_code == 403
+    assert (await neighbourhood.resident.get(f"{API}/kinds")).status_code == 401
+    assert anna.accounts() == []
+
+
+async def test_the_kinds_tell_what_they_ask_for(esther: Keeper, square: Square) -> None:
+    kinds = {one["kind"]: one for one in (await esther.asks("GET", "/kinds")).json()}
+    assert "web" not in kinds
+    assert kinds["square"]["title"] == ["Plein", "Square"]
+    token = next(one for one in kinds["square"]["fields"] if one["name"] == "token")
+    assert (token["kind"], token["required"]) == ("secret", True)
+    assert kinds["square_page"]["sign_in"]
+
+
+async def test_an_account_is_kept_when_the_platform_lets_us_in_and_its_secret_is_sealed(
+    esther: Keeper, square: Square
+) -> None:
+    answer = await esther.adds(words="ratten\nstoep")
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    assert told["values"] == {"server": SERVER, "words": ["ratten", "stoep"]}
+    assert told["hook_url"] == f"http://localhost:8000/hooks/{told['id']}"
+    (account,) = esther.accounts()
+    assert TOKEN not in account.secret + str(account.config)
+    settings = esther.neighbourhood.app.state.settings
+    assert TOKEN in unseal(settings, account.secret)
+    listed = await esther.asks("GET")
+    assert TOKEN not in answer.text + listed.text
+    assert account.secret not in answer.text + listed.text
+    assert listed.json()[0]["id"] == account.id
+    anna = esther.neighbourhood.town.anna
+    assert (f"account:{account.id}") in [key for key, _ in esther.neighbourhood.town.sees(anna)]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason", "said"),
+    [
+        ({"token": "a-bad-token"}, "password_refused", "weigert de aanmelding"),
+        ({"token": ""}, None, "Vul ‘Sleutel’ in."),
+        ({"server": "plein"}, None, "https://"),
+    ],
+)
+async def test_what_is_wrong_is_one_sentence_and_nothing_is_half_made(
+    esther: Keeper, square: Square, values: dict[str, str], reason: str | None, said: str
+) -> None:
+    answer = await esther.adds(**values)
+    assert answer.status_code == (409 if reason else 400)
+    assert said in answer.json()["detail"]
+    assert answer.json().get("reason") == reason
+    assert "a-bad-token" not in answer.text
+    assert esther.accounts() == []
+
+
+async def test_a_platform_that_does_not_answer_is_no_account(
+    esther: Keeper, square: Square
+) -> None:
+    square.trouble = Temporary("no_answer")
+    answer = await esther.adds()
+    assert (answer.status_code, answer.json()["reason"]) == (409, "no_answer")
+    assert esther.accounts() == []
+
+
+async def test_the_same_account_is_not_added_twice(esther: Keeper, square: Square) -> None:
+    first = (await esther.adds()).json()
+    answer = await esther.adds()
+    assert (answer.status_code, answer.json()["reason"]) == (409, "known")
+    assert answer.json()["account"] == first["id"]
+    assert len(esther.accounts()) == 1
+
+
+async def test_an_account_is_not_changed_into_one_that_is_there_already(
+    esther: Keeper, square: Square
+) -> None:
+    first = (await esther.adds()).json()
+    second = (await esther.adds(server="https://markt.example")).json()
+    said = {"name": "Het plein", "team": "noord", "area": PADDEPOEL}
+    same = said | {"values": {"server": SERVER}}
+    answer = await esther.asks("PUT", f"/{second['id']}", same)
+    assert (answer.status_code, answer.json()["reason"]) == (409, "known")
+    assert {one.config["server"] for one in esther.accounts()} == {SERVER, "https://markt.example"}
+    # Itself it may stay, under another name.
+    answer = await esther.asks("PUT", f"/{first['id']}", same | {"name": "Nieuw"})
+    assert (answer.status_code, answer.json()["name"]) == (200, "Nieuw")
+
+
+@pytest.mark.parametrize("where", [{"team": "oost"}, {"area": "WK999999"}])
+async def test_a_place_that_is_not_there_is_said(
+    esther: Keeper, square: Square, where: dict[str, str]
+) -> None:
+    said = {"kind": "square", "name": "x", "team": "noord", "values": {}} | where
+    said["values"] = {"server": SERVER, "token": TOKEN}
+    assert (await esther.asks("POST", "", said)).status_code == 404
+    assert esther.accounts() == []
+
+
+async def test_other_values_are_tried_before_they_take_the_place_of_the_old(
+    esther: Keeper, square: Square
+) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    changed = {"name": "Plein Noord", "team": "zuid", "values": {"token": "a-bad-token"}}
+    refused = await esther.asks("PUT", f"/{account_id}", changed)
+    assert refused.status_code == 409
+    (account,) = esther.accounts()
+    assert (account.name, account.team_id) == ("Het plein", "noord")
+    changed["values"] = {"who": "us"}
+    kept = (await esther.asks("PUT", f"/{account_id}", changed)).json()
+    assert (kept["name"], kept["team"], kept["values"]["who"]) == ("Plein Noord", "zuid", "us")
+    (account,) = esther.accounts()
+    assert TOKEN in unseal(esther.neighbourhood.app.state.settings, account.secret)
+    assert account.config["since_ms"] == esther.neighbourhood.clock.now_ms()
+
+
+async def test_an_account_that_is_off_stays_off_when_its_name_is_changed(
+    esther: Keeper, square: Square
+) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    await esther.asks("PUT", f"/{account_id}/enabled", {"enabled": False})
+    changed = {"name": "Plein Noord", "team": "noord", "values": {}}
+    kept = (await esther.asks("PUT", f"/{account_id}", changed)).json()
+    assert (kept["name"], kept["enabled"]) == ("Plein Noord", False)
+
+
+async def test_a_check_says_in_words_whether_the_platform_lets_us_in(
+    esther: Keeper, square: Square
+) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    assert (await esther.asks("POST", f"/{account_id}/checks")).json()["fine"]
+    square.trouble = Temporary("no_answer")
+    told = (await esther.asks("POST", f"/{account_id}/checks")).json()
+    assert (told["fine"], told["code"]) == (False, "no_answer")
+    assert told["words"][0].startswith("Het kanaal antwoordt niet")
+
+
+async def test_an_account_that_is_off_is_off_on_every_phone(esther: Keeper, square: Square) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    told = (await esther.asks("PUT", f"/{account_id}/enabled", {"enabled": False})).json()
+    assert (told["enabled"], esther.accounts()[0].enabled) == (False, False)
+    test = await esther.asks("POST", f"/{account_id}/tests")
+    assert (test.status_code, test.json()["reason"]) == (409, "off")
+    await esther.asks("PUT", f"/{account_id}/enabled", {"enabled": True})
+    assert esther.accounts()[0].enabled
+
+
+async def test_an_account_that_ended_forgets_its_secret_and_keeps_its_history(
+    esther: Keeper, square: Square
+) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    town = esther.neighbourhood.town
+    conversation = town.resident_writes("Hoort u mij nog?", account=account_id)
+    told = (await esther.asks("DELETE", f"/{account_id}")).json()
+    assert told["ended_ms"] == esther.neighbourhood.clock.now_ms()
+    (account,) = esther.accounts()
+    assert (account.enabled, account.secret) == (False, "")
+    (result,) = town.does(town.anna, op("reply", conversation, 1, text="Ja."))
+    assert (result["outcome"], result["detail"]) == ("rejected", "channel_off")
+    assert [one.text for one in town.timeline(conversation)] == ["Hoort u mij nog?"]
+    on = await esther.asks("PUT", f"/{account_id}/enabled", {"enabled": True})
+    assert (on.status_code, on.json()["reason"]) == (409, "ended")
+    again = (await esther.adds()).json()
+    assert (again["id"], again["enabled"], again["ended_ms"]) == (account_id, True, None)
+
+
+async def test_what_every_team_has_cannot_be_ended(esther: Keeper) -> None:
+    answer = await esther.asks("DELETE", "/web-noord")
+    assert (answer.status_code, answer.json()["reason"]) == (409, "standing")
+
+
+async def test_who_could_be_reached_only_there_is_told_from_who_has_another_address(
+    esther: Keeper, square: Square
+) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    town = esther.neighbourhood.town
+    esther.neighbourhood.opens_mailbox()
+
+    def two_residents(session: Session) -> None:
+        for name, mail in (("=Jantje", "jantje@voorbeeld.example"), ("Mies", "")):
+            resident = inbox.resident_at(
+                session, "square", name.lower(), name=name, kind="resident", now_ms=1
+            )
+            if mail:
+                inbox.add_address(session, resident, "email", mail)
+            inbox.start(
+                session, resident, conversation_id=f"c-{name[-4:]}", account_id=account_id,
+                subject="", area=PADDEPOEL, address=name.lower(), why_not=None, now_ms=1,
+            )  # fmt: skip
+
+    town.db.write_now(two_residents)
+    found = (await esther.asks("GET", f"/{account_id}/residents")).json()
+    assert found["unreachable"] == 1
+    other = {one["name"]: one["other"] for one in found["residents"]}
+    assert other == {
+        "=Jantje": [{"channel": "email", "address": "jantje@voorbeeld.example"}],
+        "Mies": [],
+    }
+    table = await esther.asks("GET", f"/{account_id}/residents.csv")
+    assert table.headers["content-type"].startswith("text/csv")
+    assert "'=Jantje" in table.text
+    assert "email: jantje@voorbeeld.example" in table.text
+    chaima = Keeper(esther.neighbourhood, town.chaima, "manager")
+    assert (await chaima.asks("GET", f"/{account_id}/residents")).json()["residents"] == []
+
+
+async def test_a_code_from_outside_is_seen_when_it_comes_in_and_only_once(
+    esther: Keeper, square: Square
+) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    made = (await esther.asks("POST", f"/{account_id}/tests")).json()
+    assert made["seen_ms"] is None
+
+    def comes_in(text: str, external_id: str) -> None:
+        item = Incoming(external_id, "jantje", "Jantje", text, esther.neighbourhood.clock.now_ms())
+        prepared = intake.prepare(item, max_bytes=1000)
+        esther.neighbourhood.town.db.write_now(
+            lambda session: intake.take(
+                session, session.get_one(Account, account_id), prepared,
+                now_ms=esther.neighbourhood.clock.now_ms(),
+            )
+        )  # fmt: skip
+
+    comes_in("stoep-AAAAAA is niet de code", "1")
+    (test,) = (await esther.asks("GET", f"/{account_id}/tests")).json()
+    assert test["seen_ms"] is None
+    esther.neighbourhood.clock.forward(s=60)
+    comes_in(f"Hallo! {made['code'].lower()}. Groet", "2")
+    (test,) = (await esther.asks("GET", f"/{account_id}/tests")).json()
+    assert test["seen_ms"] == esther.neighbourhood.clock.now_ms()
+    assert test["conversation"]
+
+
+async def test_a_page_of_the_platform_connects_an_account_once_and_only_for_who_began(
+    esther: Keeper, square: Square
+) -> None:
+    neighbourhood = esther.neighbourhood
+    new = {"kind": "square_page", "name": "Plein", "team": "noord", "values": {"server": SERVER}}
+    began = await esther.asks("POST", "/sign-ins", new)
+    assert began.status_code == 201, began.text
+    page = began.json()["page"]
+    assert page.startswith("https://square.example/consent?to=http://localhost:8000/channels/")
+    state = page.rpartition("state=")[2]
+    kept = neighbourhood.town.db.read_now(lambda s: s.exec(select(ChannelSignIn)).one())
+    assert state not in str(kept)
+    dirk = Keeper(neighbourhood, neighbourhood.town.anna, "admin")
+    elsewhere = Keeper(neighbourhood, neighbourhood.town.bram, "manager")
+    for other in (dirk, elsewhere):
+        answer = await other.asks("POST", "/consents", {"state": state, "code": "yes"})
+        assert (answer.status_code, answer.json()["reason"]) == (400, "consent_over")
+    done = await esther.asks("POST", "/consents", {"state": state, "code": "yes"})
+    assert done.status_code == 201, done.text
+    again = await esther.asks("POST", "/consents", {"state": state, "code": "yes"})
+    assert again.status_code == 400
+    assert len(esther.accounts("square_page")) == 1
+
+
+async def test_a_consent_that_was_refused_or_came_too_late_keeps_nothing(
+    esther: Keeper, square: Square
+) -> None:
+    new = {"kind": "square_page", "name": "Plein", "team": "noord", "values": {"server": SERVER}}
+    for code, wait_s, status in (("no", 1, 409), ("yes", 3600, 400)):
+        page = (await esther.asks("POST", "/sign-ins", new)).json()["page"]
+        esther.neighbourhood.clock.forward(s=wait_s)
+        answer = await esther.asks(
+            "POST", "/consents", {"state": page.rpartition("state=")[2], "code": code}
+        )
+        assert answer.status_code == status
+    assert esther.accounts("square_page") == []
+
+
+async def test_two_accounts_at_one_server_stay_two_and_one_is_signed_in_again(
+    esther: Keeper, square: Square
+) -> None:
+    new = {"kind": "square_page", "name": "Plein", "team": "noord", "values": {"server": SERVER}}
+
+    async def signs_in(**more: str) -> Any:
+        page = (await esther.asks("POST", "/sign-ins", new | more)).json()["page"]
+        said = {"state": page.rpartition("state=")[2], "code": "yes"}
+        return (await esther.asks("POST", "/consents", said)).json()
+
+    first = await signs_in()
+    again = await signs_in(account=first["id"])
+    assert again["id"] == first["id"]
+    other = await esther.asks("POST", "/sign-ins", new | {"account": "web-noord"})
+    assert (other.status_code, other.json()["reason"]) == (409, "other_kind")
+
+
+async def test_a_mailbox_is_added_in_the_app_on_real_servers(
+    esther: Keeper, mail_servers: MailServers, team: str
+) -> None:
+    values = {
+        "address": team, "password": "verkeerd", "imap_host": "127.0.0.1",
+        "imap_port": mail_servers.imap_port, "imap_tls": "none", "smtp_host": "127.0.0.1",
+        "smtp_port": str(mail_servers.smtp_port), "smtp_tls": "none",
+    }  # fmt: skip
+    new = {"kind": "email", "name": "Post Noord", "team": "noord", "values": values}
+    refused = await esther.asks("POST", "", new)
+    assert (refused.status_code, refused.json()["reason"]) == (409, "password_refused")
+    assert esther.accounts("email") == []
+    values["password"] = PASSWORD
+    answer = await esther.asks("POST", "", new)
+    assert answer.status_code == 201, answer.text
+    assert PASSWORD not in answer.text
+    (account,) = esther.accounts("email")
+    assert (await esther.asks("POST", f"/{account.id}/checks")).json()["fine"]

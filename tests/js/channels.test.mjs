@@ -1,0 +1,169 @@
+// How channels are doing, who reads a reply and until when it can be given: said in words, without a screen.
+import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
+import { test } from 'node:test';
+import { speak } from '../../static/js/i18n.js';
+import { messages as en } from '../../static/js/i18n/en-channels.js';
+import { messages as nl } from '../../static/js/i18n/nl-channels.js';
+import { NoAnswer } from '../../static/js/sync/wire.js';
+import { bringsKey } from '../../static/js/views/channels/add.js';
+import { isPublic, timeLeft } from '../../static/js/views/channels/audience.js';
+import { openInX } from '../../static/js/views/channels/by-hand.js';
+import { read } from '../../static/js/views/channels/form.js';
+import { channelSentences } from '../../static/js/views/channels/health.js';
+import { speakOfChannels, whatWentWrong } from '../../static/js/views/channels/words.js';
+import { createClocks } from '../../static/js/views/clocks.js';
+
+const now = Date.parse('2025-11-05T13:02:00Z');
+const { t, language, more } = await speak('nl');
+await more();
+const clocks = createClocks(language, t, () => now, 'Europe/Amsterdam');
+const context = { t, clocks, now: () => now };
+const HOUR = 3_600_000;
+
+const account = (name, health, rest = {}) => ({
+  name,
+  enabled: true,
+  health: { since_ms: now - 1_320_000, detail: null, ...health },
+  ...rest,
+});
+const said = (...accounts) => channelSentences(context, accounts).map(({ text }) => text);
+
+test('a channel that is down is named, a working one and one that is off are not', () => {
+  assert.deepEqual(
+    said(
+      account('Postbus', { state: 'down' }),
+      account('Web', { state: 'working' }),
+      account('Oud', { state: 'down' }, { enabled: false }),
+    ),
+    ['Postbus ligt eruit sinds 13:40'],
+  );
+});
+
+test('a channel that limits us says until when, and afterwards that it is slow', () => {
+  assert.deepEqual(said(account('Plein', { state: 'limited', until_ms: now + 480_000 })), [
+    'Plein laat ons wachten tot 14:10',
+  ]);
+  assert.deepEqual(said(account('Plein', { state: 'limited', until_ms: now - 1 })), [
+    'Plein is traag sinds 13:40',
+  ]);
+});
+
+test('signed out is never called down: somebody has to do something', () => {
+  assert.deepEqual(said(account('Plein', { state: 'signed_out' })), [
+    'Plein moet opnieuw gekoppeld worden (sinds 13:40)',
+  ]);
+});
+
+test('a time in which something may have been missed is told for three days', () => {
+  const gaps = [[now - 3 * HOUR, now - HOUR]];
+  const [sentence] = channelSentences(context, [account('Plein', { state: 'working', gaps })]);
+  assert.equal(sentence.text, 'Plein: tussen 11:02 en 13:02 kan er iets zijn gemist');
+  assert.equal(sentence.action, 'channels');
+  const old = [[now - 100 * HOUR, now - 90 * HOUR]];
+  assert.deepEqual(said(account('Plein', { state: 'working', gaps: old })), []);
+});
+
+test('what the message says goes before what the channel is like', () => {
+  assert.equal(isPublic({ public: false }, { public: true }), false);
+  assert.equal(isPublic({ public: true }, { public: false }), true);
+  assert.equal(isPublic({}, { public: true }), true);
+  assert.equal(isPublic({}, { public: false }), null);
+  assert.equal(isPublic({}, null), null);
+});
+
+test('how long the channel takes a reply is counted down', () => {
+  const left = (ms) => timeLeft(t, now + ms, now);
+  assert.equal(left(3 * HOUR + 12 * 60_000), 'Nog 3 u 12 min om te antwoorden');
+  assert.equal(left(HOUR), 'Nog 1 u 0 min om te antwoorden');
+  assert.equal(left(59 * 60_000 + 59_999), 'Nog 59 min om te antwoorden');
+  assert.equal(left(-5), 'Nog 0 min om te antwoorden');
+  assert.equal(timeLeft(t, undefined, now), null);
+});
+
+test('what was typed goes to the server as its fields, and what is not asked stays here', () => {
+  const data = new FormData();
+  for (const [name, value] of [
+    ['name', ' Plein '],
+    ['team', 'noord'],
+    ['area', ''],
+    ['v-server', 'https://plein.example'],
+    ['v-other', 'x'],
+  ])
+    data.set(name, value);
+  assert.deepEqual(read({ fields: [{ name: 'server' }, { name: 'token' }] }, data), {
+    name: 'Plein',
+    team: 'noord',
+    area: null,
+    values: { server: 'https://plein.example' },
+  });
+});
+
+test('what went wrong is one sentence, with what the channel said apart', async () => {
+  const say = await speakOfChannels('nl');
+  const refused = (status, problem) =>
+    whatWentWrong(say, new NoAnswer({ kind: 'refused', status, problem }));
+  const wrong = refused(409, {
+    detail: 'De mailserver weigert de aanmelding.',
+    reason: 'password_refused',
+    technical: '535 5.7.8',
+  });
+  assert.equal(wrong.text, 'De mailserver weigert de aanmelding. Er is niets bewaard.');
+  assert.equal(wrong.technical, 'Wat het kanaal zei: 535 5.7.8');
+  const fields = refused(400, { errors: [{ field: 'token', message: 'Vul ‘Sleutel’ in.' }] });
+  assert.equal(fields.fields.get('token'), 'Vul ‘Sleutel’ in.');
+  assert.equal(refused(409, { reason: 'known' }).text, nl.known);
+  assert.equal(refused(403, {}).text, nl.not_allowed);
+  const lost = whatWentWrong(say, new NoAnswer({ kind: 'network' }));
+  assert.equal(lost.text, nl.no_answer);
+});
+
+test('Dutch and English say the same things with the same blanks, and all of it is used', async () => {
+  assert.deepEqual(Object.keys(en), Object.keys(nl));
+  const blanks = (text) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort();
+  const folder = new URL('../../static/js/views/', import.meta.url);
+  const files = (await readdir(new URL('channels/', folder))).map((name) => `channels/${name}`);
+  const source = (
+    await Promise.all(['channels.js', ...files].map((name) => readFile(new URL(name, folder), 'utf8')))
+  ).join('\n');
+  for (const key of Object.keys(nl)) {
+    assert.deepEqual(blanks(en[key]), blanks(nl[key]), key);
+    assert.equal(en[key].split('|').length, nl[key].split('|').length, key);
+    assert.ok(key.startsWith('state_') || source.includes(`'${key}'`), `${key} is not used`);
+  }
+});
+
+test('what X refuses from a program can be posted there by hand, in answer to the same post', () => {
+  const link = 'https://x.com/fatma/status/190';
+  const messages = [{ d: 'in', position: 1, link }];
+  const reply = (error) => ({
+    text: 'Morgen & groet',
+    position: 2,
+    delivery: { state: 'failed', error },
+  });
+  const page = 'https://x.com/intent/post?text=Morgen%20%26%20groet&in_reply_to=190';
+  for (const error of ['not_invited', 'cost_cap', 'credits_spent', 'link_costs'])
+    assert.equal(openInX(reply(error), messages), page);
+  assert.equal(openInX(reply('too_long'), messages), null);
+  const later = { d: 'in', position: 3, link: link.replace('190', '191') };
+  assert.equal(openInX(reply('cost_cap'), [...messages, later]), page);
+});
+
+test('what was asked in private, or elsewhere, is not answered on a page', () => {
+  const reply = { text: 'x', position: 2, delivery: { state: 'failed', error: 'cost_cap' } };
+  for (const link of [undefined, 'https://x.com.example/a/status/1', 'https://x.com/a/status/1&b'])
+    assert.equal(openInX(reply, [{ d: 'in', position: 1, link }]), null);
+  assert.equal(openInX(reply, []), null);
+});
+
+test('who typed a key of her own needs no consent on the page of the platform', () => {
+  const kind = {
+    fields: [
+      { name: 'server', kind: 'url', required: true },
+      { name: 'token', kind: 'secret', required: false },
+    ],
+  };
+  assert.ok(bringsKey(kind, { values: { server: 'x', token: 'geheim' } }));
+  assert.ok(!bringsKey(kind, { values: { server: 'x', token: '' } }));
+  assert.ok(!bringsKey(kind, { values: { server: 'x' } }));
+});

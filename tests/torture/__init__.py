@@ -1,0 +1,1 @@
+"""The simulation against the real program: real processes, real databases, real mail."""
