@@ -92,7 +92,10 @@ _ROTA_POSTGRESQL = _ROTA_QUICK.format(
 )
 _PERSONAL = text(
     "SELECT seq, key, conversation_id, body FROM change WHERE scope IN :scopes"
-    " OR (scope IN :areas AND kind IN ('meeting', 'meetingq', 'meetingp')) ORDER BY seq"
+    # Found as belonging to no conversation: by their scope alone all rows of her areas are read.
+    " UNION ALL SELECT seq, key, conversation_id, body FROM change"
+    " WHERE conversation_id = '' AND kind IN ('meeting', 'meetingq', 'meetingp')"
+    " AND scope IN :areas ORDER BY seq"
 ).bindparams(
     bindparam("scopes", expanding=True, type_=String),
     bindparam("areas", expanding=True, type_=String),
