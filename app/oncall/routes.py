@@ -1,22 +1,36 @@
 """The rota over HTTP: plan, hand over, preview, follow in a calendar, and what an alert came to."""
 
 import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app.accounts.policy import Principal
 from app.accounts.service import current
 from app.errors import BadRequest, NotFound
 from app.i18n import say
-from app.ids import is_uuid
 from app.oncall import addresses, alerts, calendar, queries, service, words  # noqa: F401
+from app.oncall.payloads import (
+    AlertHistory,
+    AreaCode,
+    Calendar,
+    Escalation,
+    HandOver,
+    Id,
+    Made,
+    MadeShifts,
+    NewAbsence,
+    NewShift,
+    OnCall,
+    Preview,
+    QuietHours,
+    ShiftChange,
+    Uuid,
+)
 from app.push import service as push
 from app.ratelimit import limit
 
-MAX_MS = 1 << 53
 PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"description": "This cannot be planned; `reason` says why.", **PROBLEM},
@@ -33,169 +47,8 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {one: REFUSALS[one] for one in statuses}
 
 
-def _uuid(text: str) -> str:
-    if not is_uuid(text):
-        raise ValueError("is not a lower-case UUID")
-    return text
-
-
 Who = Annotated[Principal, Depends(current)]
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Uuid = Annotated[str, AfterValidator(_uuid)]
-AreaCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,80}$")]
-Millis = Annotated[int, Field(ge=0, le=MAX_MS)]
-Address = Annotated[str, Field(min_length=1, max_length=254)]
-
 router = APIRouter(prefix="/api/v1", tags=["on-call"])
-
-
-class Strict(BaseModel):
-    """A body in which nothing unknown may stand."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class QuietHours(Strict):
-    """When not to wake her outside her shifts; `weekdays` (0 is Monday) are those it begins on.
-
-    The minutes are of the day by the clock on the wall; `to_minute` may lie on the next day.
-    """
-
-    weekdays: list[Annotated[int, Field(ge=0, le=6)]] = Field(max_length=7)
-    from_minute: int = Field(ge=0, le=1439)
-    to_minute: int = Field(ge=0, le=1439)
-
-
-class Escalation(Strict):
-    """What a team does when nobody reacts; each rung comes `step_minutes` after the one before."""
-
-    step_minutes: int = Field(5, ge=1, le=120)
-    lead: Id | None = None
-    email: Address | None = None
-    sms: Address | None = None
-    contact_centre_email: Address | None = None
-
-
-class Calendar(BaseModel):
-    """A secret address that a calendar program can follow."""
-
-    url: str
-
-
-class Mine(BaseModel):
-    """Her own settings."""
-
-    quiet_hours: QuietHours | None
-    calendar: Calendar | None
-
-
-class TeamRota(BaseModel):
-    """What is agreed in one of her teams, and what she may change."""
-
-    id: str
-    name: str
-    may_plan: bool
-    may_set: bool
-    lead: bool
-    escalation: Escalation
-
-
-class OnCall(BaseModel):
-    """All that the rota's screen needs beside the shifts themselves, which are in the feed."""
-
-    me: Mine
-    teams: list[TeamRota]
-
-
-class NewShift(Strict):
-    """Somebody to put on call; `area` None is all areas of the team. `id` makes it repeatable."""
-
-    id: Uuid | None = None
-    team: Id
-    area: AreaCode | None = None
-    person: Id
-    from_ms: Millis
-    to_ms: Millis
-    repeat_weeks: int = Field(0, ge=0, le=52)
-
-
-class ShiftChange(Strict):
-    """What changes of a shift."""
-
-    person: Id | None = None
-    from_ms: Millis | None = None
-    to_ms: Millis | None = None
-
-
-class HandOver(Strict):
-    """Who takes the rest of a shift, and from when. `id` is that of the shift it makes."""
-
-    id: Uuid | None = None
-    person: Id
-    from_ms: Millis
-
-
-class NewAbsence(Strict):
-    """When somebody is away; without `person` whoever asks."""
-
-    id: Uuid | None = None
-    person: Id | None = None
-    from_ms: Millis
-    to_ms: Millis
-
-
-class Made(BaseModel):
-    """The id of what was made."""
-
-    id: str
-
-
-class MadeShifts(BaseModel):
-    """The ids of the shifts, the first one first."""
-
-    ids: list[str]
-
-
-class Why(BaseModel):
-    """A code that the phone has words for."""
-
-    code: str
-
-
-class Row(BaseModel):
-    """One step that is taken when nobody reacts; `minutes` from now."""
-
-    at_ms: int
-    minutes: int
-    kind: Literal["woken", "lead", "skipped", "email", "sms", "contact_centre", "nobody"]
-    person: str | None
-    reach: Literal["proven", "unproven", "none"] | None
-    why: Why
-
-
-class Preview(BaseModel):
-    """Who would be woken, in order."""
-
-    rows: list[Row]
-
-
-class StepTaken(BaseModel):
-    """One thing that was done about an alert, with its clock."""
-
-    number: int
-    kind: str
-    person: str | None
-    at_ms: int
-    outcome: str | None
-    detail: str | None
-
-
-class AlertHistory(BaseModel):
-    """A conversation's latest alert: its head, each step that was taken, what comes next."""
-
-    alert: dict[str, Any] | None
-    steps: list[StepTaken]
-    next: list[Row]
 
 
 @router.get("/oncall", summary="My settings and my teams' agreements", responses=_refusals(401))
