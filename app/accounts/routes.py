@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app import web
@@ -14,36 +14,21 @@ from app.accounts.models import Person
 from app.accounts.policy import RIGHTS, Principal
 from app.accounts.service import SignIn, current
 from app.errors import NotAllowed, NotFound, Problem
+from app.openapi import Strict, refusals
 from app.ratelimit import limit
 
 Who = Annotated[Principal, Depends(current)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 TEN_MINUTES_S = 600
 
-PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The request cannot be understood.", **PROBLEM},
-    401: {"description": "Not signed in, or no longer.", **PROBLEM},
-    403: {"description": "Signed in, but without the right; or sent by another site.", **PROBLEM},
-    404: {"description": "Not there, or not yours to know of.", **PROBLEM},
-    409: {"description": "Not possible in this state.", **PROBLEM},
-    410: {"description": "The invitation was used or has expired.", **PROBLEM},
-    413: {"description": "The body is too large.", **PROBLEM},
-    429: {"description": "Too many attempts; see `Retry-After`.", **PROBLEM},
-}
+_refusals = refusals(
+    {
+        410: "The invitation was used or has expired.",
+    }
+)
 
 api = APIRouter(prefix="/api/v1", tags=["accounts"])
 pages = APIRouter(route_class=web.PageRoute, include_in_schema=False)
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {one: REFUSALS[one] for one in statuses}
-
-
-class Strict(BaseModel):
-    """A body in which nothing unknown may stand."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Me(BaseModel):

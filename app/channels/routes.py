@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 from sqlmodel import Session
 
 from app.accounts.policy import Principal
@@ -20,29 +20,21 @@ from app.channels.sentences import SENTENCES, sentence
 from app.channels.setup import Values, WrongValues, read
 from app.channels.told import account_told, accounts_told, kinds_told, said
 from app.errors import BadRequest, Conflict, NotAllowed
+from app.openapi import Strict, refusals
 from app.ratelimit import limit
 
 CHECKS = 60
 PERIOD_S = 600
 
-PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "Something that was typed cannot be used; see `errors`.", **PROBLEM},
-    401: {"description": "Not signed in, or no longer.", **PROBLEM},
-    403: {"description": "Signed in, but without the right `channels`.", **PROBLEM},
-    404: {"description": "No such kind, account, team or area.", **PROBLEM},
-    409: {
-        "description": "The platform does not let us in, or the account cannot become so:"
-        " `reason` says why, `detail` in the asker's language.",
-        **PROBLEM,
-    },
-    413: {"description": "The body is too large.", **PROBLEM},
-    429: {"description": "Too many attempts; see `Retry-After`.", **PROBLEM},
-}
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {one: REFUSALS[one] for one in statuses}
+_refusals = refusals(
+    {
+        400: "Something that was typed cannot be used; see `errors`.",
+        403: "Signed in, but without the right `channels`.",
+        404: "No such kind, account, team or area.",
+        409: "The platform does not let us in, or the account cannot become so: `reason` says why,"
+        " `detail` in the asker's language.",
+    }
+)
 
 
 async def _keeper(who: Annotated[Principal, Depends(current)]) -> Principal:
@@ -61,12 +53,6 @@ def _a_name(text: str) -> str:
     if not text.isprintable() or not text.strip():
         raise ValueError("is no name")
     return text.strip()
-
-
-class Strict(BaseModel):
-    """A body in which nothing unknown may stand."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Where(Strict):

@@ -13,6 +13,7 @@ from app.errors import BadRequest, Conflict, NotAllowed, NotFound
 from app.ids import uuid7
 from app.listening import queries
 from app.listening.models import Muted, SavedSearch
+from app.openapi import refusals
 
 MAX_SEARCHES = 50
 """In one area; each is a request to somebody else's server, again and again."""
@@ -20,21 +21,15 @@ MAX_SEARCHES = 50
 Who = Annotated[Principal, Depends(current)]
 Id = Annotated[str, Path(pattern="^[0-9a-f-]{36}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The request cannot be understood.", **PROBLEM},
-    401: {"description": "Not signed in, or no longer.", **PROBLEM},
-    403: {"description": "Signed in, but without the right.", **PROBLEM},
-    404: {"description": "Not there, or not in one of her areas.", **PROBLEM},
-    409: {"description": "It exists already, or there are too many.", **PROBLEM},
-    413: {"description": "The body is too large.", **PROBLEM},
-}
+_refusals = refusals(
+    {
+        403: "Signed in, but without the right.",
+        404: "Not there, or not in one of her areas.",
+        409: "It exists already, or there are too many.",
+    }
+)
 
 router = APIRouter(prefix="/api/v1/listening", tags=["listening"])
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {one: REFUSALS[one] for one in statuses}
 
 
 class Wanted(BaseModel):

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from app.ids import is_uuid
+from app.openapi import Strict
 
 MAX_MS = 1 << 53
 
@@ -20,12 +21,6 @@ Uuid = Annotated[str, AfterValidator(_uuid)]
 AreaCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,80}$")]
 Millis = Annotated[int, Field(ge=0, le=MAX_MS)]
 Address = Annotated[str, Field(min_length=1, max_length=254)]
-
-
-class Strict(BaseModel):
-    """A body in which nothing unknown may stand."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class QuietHours(Strict):

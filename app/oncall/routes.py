@@ -28,23 +28,16 @@ from app.oncall.payloads import (
     ShiftChange,
     Uuid,
 )
+from app.openapi import refusals
 from app.push import service as push
 from app.ratelimit import limit
 
-PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "This cannot be planned; `reason` says why.", **PROBLEM},
-    401: {"description": "Not signed in, or no longer.", **PROBLEM},
-    403: {"description": "Signed in, but without the right; or sent by another site.", **PROBLEM},
-    404: {"description": "Not there, or not yours to know of.", **PROBLEM},
-    409: {"description": "Over, begun, or the name of something else.", **PROBLEM},
-    413: {"description": "The body is too large.", **PROBLEM},
-    429: {"description": "Too many attempts; see `Retry-After`.", **PROBLEM},
-}
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {one: REFUSALS[one] for one in statuses}
+_refusals = refusals(
+    {
+        400: "This cannot be planned; `reason` says why.",
+        409: "Over, begun, or the name of something else.",
+    }
+)
 
 
 Who = Annotated[Principal, Depends(current)]

@@ -1,7 +1,7 @@
 """The API around notifications: our key, this device's subscription, tests, reports, health."""
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, status
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from app.accounts.policy import Principal
 from app.accounts.service import current
+from app.openapi import refusals
 from app.push import health, service
 from app.push.endpoints import MAX_ENDPOINT_CHARS
 from app.push.vapid import server_key
@@ -21,22 +22,17 @@ Platform = Literal["android", "ios", "desktop"]
 MINUTE_S = 60
 TESTS_A_MINUTE = 20
 
-PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The request cannot be understood; see `reason`.", **PROBLEM},
-    401: {"description": "Not signed in, or no longer.", **PROBLEM},
-    403: {"description": "Sent by another site.", **PROBLEM},
-    404: {"description": "There is no such push.", **PROBLEM},
-    409: {"description": "Not possible in this state; see `reason`.", **PROBLEM},
-    413: {"description": "The body is too large.", **PROBLEM},
-    429: {"description": "Asked too often; see `Retry-After`.", **PROBLEM},
-}
+_refusals = refusals(
+    {
+        400: "The request cannot be understood; see `reason`.",
+        403: "Sent by another site.",
+        404: "There is no such push.",
+        409: "Not possible in this state; see `reason`.",
+        429: "Asked too often; see `Retry-After`.",
+    }
+)
 
 router = APIRouter(prefix="/api/v1/push", tags=["push"])
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {one: REFUSALS[one] for one in statuses}
 
 
 class Shape(BaseModel):

@@ -8,10 +8,11 @@ from pydantic import Field
 from app.accounts.policy import Principal
 from app.accounts.service import current
 from app.errors import NotAllowed
+from app.openapi import Strict, refusals
 from app.ratelimit import limit
 from app.triage import drafts, trials
 from app.triage.rules import ruleset
-from app.triage.shapes import Body, Strict
+from app.triage.shapes import Body
 
 Who = Annotated[Principal, Depends(current)]
 Count = Annotated[int, Field(ge=0, le=1 << 31)]
@@ -19,26 +20,18 @@ Count = Annotated[int, Field(ge=0, le=1 << 31)]
 TRIALS = 60
 PERIOD_S = 600
 
-PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The rules cannot be judged by; see `errors`.", **PROBLEM},
-    401: {"description": "Not signed in, or no longer.", **PROBLEM},
-    403: {"description": "Signed in, but without the right `rules`.", **PROBLEM},
-    404: {"description": "There is no such version.", **PROBLEM},
-    409: {
-        "description": "Somebody was first: `reason` is draft_changed, live_changed or no_draft,"
+_refusals = refusals(
+    {
+        400: "The rules cannot be judged by; see `errors`.",
+        403: "Signed in, but without the right `rules`.",
+        404: "There is no such version.",
+        409: "Somebody was first: `reason` is draft_changed, live_changed or no_draft,"
         " `by` her name.",
-        **PROBLEM,
-    },
-    413: {"description": "The body is too large.", **PROBLEM},
-    429: {"description": "Too many trials; see `Retry-After`.", **PROBLEM},
-}
+        429: "Too many trials; see `Retry-After`.",
+    }
+)
 
 router = APIRouter(prefix="/api/v1/triage", tags=["triage"])
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {one: REFUSALS[one] for one in statuses}
 
 
 class Seen(Strict):

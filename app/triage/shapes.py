@@ -7,14 +7,13 @@ from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     field_validator,
     model_validator,
 )
 
+from app.openapi import Strict
 from app.triage.phrases import words_of
 from app.triage.rules import ALONE
 
@@ -32,12 +31,6 @@ Phrase = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PHRASE_CHARS)
 ]
 Minute = Annotated[int, Field(ge=0, le=24 * 60)]
-
-
-class Strict(BaseModel):
-    """A part in which nothing unknown may stand."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 def _plain(phrases: list[str]) -> list[str]:
