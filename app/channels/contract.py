@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from app.text.approved import Form
+
 IncomingKind = Literal["new", "edit", "delete"]
 SenderKind = Literal["resident", "professional", "organisation"]
 Counting = Literal["characters", "graphemes", "bytes", "weighted"]
@@ -216,6 +218,8 @@ class Outgoing:
     references: tuple[str, ...] = ()
     """External ids of the conversation, oldest first."""
     attachments: tuple[OutgoingAttachment, ...] = ()
+    form: Form | None = None
+    """The approved text that `text` is, where the platform wants it sent as that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A kind that is not here (its platform died, its adapter was removed) stays reada
 conversations and their history remain, and nothing can be sent there.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from app.channels import (
     x_text,
 )
 from app.channels.contract import Adapter, Capabilities, Permanent, Setup, Words
+from app.text.approved import Approved
 from app.text.graphemes import graphemes
 
 Config = Mapping[str, Any]
@@ -57,7 +58,7 @@ class Kind:
     """How an account of this kind is added; None where only the command line can, or nobody."""
     poll_s: float = 20.0
     """How long between two looks at an account that cannot wait for news."""
-    late_texts: Callable[[Config], Collection[str]] = lambda _config: ()
+    approved: Callable[[Config], Sequence[Approved]] = lambda _config: ()
     """The texts that may still be sent when the channel's reply window is over."""
     listens: bool = False
     """What comes in is not said to us: it goes to the listening list, never to the inbox."""
@@ -109,7 +110,7 @@ KINDS: Mapping[str, Kind] = {
         whatsapp.build,
         title=("WhatsApp", "WhatsApp"),
         setup=whatsapp.SETUP,
-        late_texts=whatsapp.late_texts,
+        approved=whatsapp.approved,
     ),
     "telegram": Kind(
         telegram.CAPABILITIES,
@@ -200,9 +201,9 @@ def poll_s_of(kind: str) -> float:
     return KINDS.get(kind, _GONE).poll_s
 
 
-def late_texts_of(account: AccountLike) -> Collection[str]:
+def approved_of(account: AccountLike) -> Sequence[Approved]:
     """Return the texts that may still be sent when the reply window is over."""
-    return KINDS.get(account.kind, _GONE).late_texts(account.config)
+    return KINDS.get(account.kind, _GONE).approved(account.config)
 
 
 def listens(kind: str) -> bool:

@@ -41,6 +41,8 @@ from app.channels.platform_http import (
     secrets_of,
 )
 from app.channels.whatsapp_events import CODES, Call, File, check_signature, read
+from app.text.approved import Approved, Form
+from app.text.approved import read as read_approved
 
 API = "https://graph.facebook.com/v23.0"
 MAX_CHARS = 4096
@@ -101,8 +103,14 @@ SETUP = Setup(
             ("Goedgekeurde berichten voor na 24 uur", "Approved messages for after 24 hours"),
             "lines",
             (
-                "Eén per regel: naam | taal | de hele tekst, precies zoals Meta die goedkeurde.",
-                "One a line: name | language | the whole text, exactly as Meta approved it.",
+                (
+                    "Eén per regel: naam | taal | de hele tekst, precies zoals Meta die "
+                    "goedkeurde. Wat per keer wordt ingevuld staat er als {{1}} of {{naam}}."
+                ),
+                (
+                    "One a line: name | language | the whole text, exactly as Meta approved it. "
+                    "What is filled in each time stands there as {{1}} or {{name}}."
+                ),
             ),
             required=False,
         ),
@@ -116,8 +124,7 @@ class WhatsAppSettings:
 
     phone_number_id: str
     url: str = API
-    templates: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """The text of an approved template → its name and language; none has blanks to fill in."""
+    templates: tuple[Approved, ...] = ()
     access_token: str = field(default="", repr=False)
     app_secret: str = field(default="", repr=False)
     verify_token: str = field(default="", repr=False)
@@ -142,27 +149,22 @@ def settings_of(config: Mapping[str, Any], secret: str) -> WhatsAppSettings:
     )
 
 
-def templates_of(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return the approved templates of an account, by their text. Raises Permanent."""
+def templates_of(config: Mapping[str, Any]) -> tuple[Approved, ...]:
+    """Return the approved templates of an account. Raises Permanent."""
     lines = config.get("templates", [])
     if not isinstance(lines, list):
         raise Permanent("bad_config", "templates must be lines")
-    found = {}
-    for line in lines:
-        name, _, rest = str(line).partition("|")
-        language, _, text = rest.partition("|")
-        if not re.fullmatch(r"[a-z0-9_]{1,512}", name.strip()) or not text.strip():
-            raise Permanent("bad_config", "a template must be: name | language | text")
-        if "{{" in text:
-            raise Permanent("bad_config", "a template may have no blanks to fill in")
-        found[text.strip()] = (name.strip(), language.strip())
-    return found
-
-
-def late_texts(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what may be sent after 24 hours: the texts of approved templates."""
     try:
-        return tuple(templates_of(config))
+        found = {(one.name, one.language): one for one in map(read_approved, map(str, lines))}
+    except ValueError as error:
+        raise Permanent("bad_config", str(error)) from None
+    return tuple(found.values())
+
+
+def approved(config: Mapping[str, Any]) -> tuple[Approved, ...]:
+    """Return what may be sent after 24 hours."""
+    try:
+        return templates_of(config)
     except Permanent:
         return ()
 
@@ -258,7 +260,7 @@ class WhatsAppChannel:
     # -- outwards -----------------------------------------------------------------
 
     async def send(self, reply: Outgoing) -> Receipt:
-        """See Sender. A text that is an approved template goes as one, which takes no window."""
+        """See Sender. An approved template goes as one, which takes no window."""
         content = await self._content(reply)
         answer = await self._ask(
             "POST", f"/{self._settings.phone_number_id}/messages", {}, changes=True, json=content
@@ -285,11 +287,8 @@ class WhatsAppChannel:
             "biz_opaque_callback_data": reply.delivery_id,
         }
         content["to" if reply.recipient.startswith("+") else "recipient"] = reply.recipient
-        template = self._settings.templates.get(reply.text.strip())
-        if template is not None and not reply.attachments:
-            name, language = template
-            content["template"] = {"name": name, "language": {"code": language}}
-            return content | {"type": "template"}
+        if reply.form is not None:
+            return content | {"type": "template", "template": _template(reply.form)}
         if (reply.in_reply_to or "").startswith("wamid."):
             content["context"] = {"message_id": reply.in_reply_to}
         if not reply.attachments:
@@ -355,6 +354,16 @@ class WhatsAppChannel:
         if changes:
             return Unconfirmed("answer_lost", detail)
         return Temporary("platform_busy", detail, account_wide=True)
+
+
+def _template(form: Form) -> dict[str, Any]:
+    """Return an approved text as the API names it; blanks without a name go by their order."""
+    told: dict[str, Any] = {"name": form.name, "language": {"code": form.language}}
+    values = [
+        {"type": "text", "text": value} | ({} if blank.isdigit() else {"parameter_name": blank})
+        for blank, value in form.values
+    ]
+    return told | ({"components": [{"type": "body", "parameters": values}]} if values else {})
 
 
 def _is_metas(url: str) -> bool:

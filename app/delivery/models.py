@@ -1,6 +1,8 @@
 """Replies on their way out."""
 
-from sqlalchemy import BigInteger, Index
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index
 from sqlmodel import Field, SQLModel
 
 
@@ -9,6 +11,7 @@ class Delivery(SQLModel, table=True):
 
     `external_id` is frozen when the reply is accepted, so that every try names the same thing.
     A row is worked on by whoever holds its lease. `tried` is set before the first byte leaves.
+    `form` is the approved text that it is (`app.text.approved.Form`), where it is one.
     `notice`: not the reply itself but word by mail that it can be read on the resident's page.
     """
 
@@ -26,6 +29,7 @@ class Delivery(SQLModel, table=True):
     external_id: str
     attempts: int = 0
     tried: bool = False
+    form: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     due_at_ms: int = Field(sa_type=BigInteger)
     expires_at_ms: int = Field(sa_type=BigInteger)
     leased_until_ms: int | None = Field(default=None, sa_type=BigInteger)

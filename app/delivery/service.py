@@ -1,6 +1,7 @@
 """Deliveries: queued with the reply in one transaction, moved only along the table of states."""
 
 import logging
+from dataclasses import asdict
 
 from sqlmodel import Session, col, select
 
@@ -10,6 +11,7 @@ from app.delivery.states import may_become
 from app.errors import Conflict
 from app.ids import uuid7
 from app.inbox.models import Message
+from app.text.approved import Form
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +30,12 @@ def enqueue(
     due_at_ms: int,
     notice: bool = False,
     answer_by_ms: int | None = None,
+    form: Form | None = None,
 ) -> None:
     """Queue one message for one address, under an external id that never changes.
 
-    After `answer_by_ms` the channel takes it no more, and so it is not tried any longer.
+    After `answer_by_ms` the channel takes it no more, and so it is not tried any longer. `form` is
+    the approved text that it is.
     """
     expires_at_ms = due_at_ms + VALID_MS
     if answer_by_ms is not None:
@@ -49,6 +53,7 @@ def enqueue(
             "external_id": external_id,
             "attempts": 0,
             "tried": False,
+            "form": asdict(form) if form is not None else None,
             "due_at_ms": due_at_ms,
             "expires_at_ms": expires_at_ms,
         },

@@ -38,6 +38,7 @@ from app.delivery.health import set_health
 from app.delivery.models import Delivery
 from app.ids import uuid7
 from app.inbox.models import Attachment, AttachmentData, Conversation, Message
+from app.text.approved import Form
 
 log = logging.getLogger(__name__)
 
@@ -389,4 +390,12 @@ def _outgoing(
             OutgoingAttachment(file.name or "foto.jpg", file.media_type, content)
             for file, content in files
         ),
+        form=_form(delivery),
     )
+
+
+def _form(delivery: Delivery) -> Form | None:
+    if delivery.form is None:
+        return None
+    name, language = delivery.form["name"], delivery.form["language"]
+    return Form(name, language, tuple((blank, value) for blank, value in delivery.form["values"]))

@@ -6,7 +6,7 @@ The shapes are described in `static/js/types.js`.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import inspect
@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from app.accounts.models import Area, Membership, Person, Team, TeamArea
 from app.accounts.policy import rota_scope
 from app.channels.models import Account
-from app.channels.registry import capabilities_of, title_of
+from app.channels.registry import approved_of, capabilities_of, title_of
 from app.delivery.models import Delivery
 from app.inbox.models import (
     Attachment,
@@ -339,6 +339,8 @@ def _accounts(session: Session, ids: Sequence[str]) -> list[Row]:
             },
             "ended_ms": account.ended_at_ms,
         }
+        if approved := approved_of(account):
+            state["approved"] = [asdict(one) for one in approved]
         rows.append(row("account", f"account:{account.id}", "all", state))
     return rows
 

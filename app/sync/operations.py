@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from app.accounts.models import Area, Membership, Person, Team, TeamArea
 from app.accounts.policy import RIGHTS, Principal, areas_of
 from app.channels.models import Account
-from app.channels.registry import capabilities_of, external_id_of, fits, late_texts_of
+from app.channels.registry import approved_of, capabilities_of, external_id_of, fits
 from app.db import flush_rows, insert_later, waiting_rows
 from app.delivery import service as delivery
 from app.delivery.models import Delivery
@@ -30,6 +30,7 @@ from app.meetings.service import Refused
 from app.oncall import alerts, watch
 from app.sync import conflicts, entities, feed, meeting_ops, payloads
 from app.sync.models import Operation
+from app.text.approved import Form
 from app.triage import service as triage
 
 AHEAD_MS = 60_000
@@ -273,8 +274,8 @@ def _reply(desk: Desk, op: payloads.Op, said: payloads.Reply) -> None:
     if conversation.why_not is not None or not conversation.address:
         raise Rejected("no_address", conversation.why_not or "")
     account = _answering_account(desk, conversation)
-    late = _is_too_late(desk, conversation, account)
-    if late and (said.attachments or said.text.strip() not in late_texts_of(account)):
+    form = _form(account, said)
+    if form is None and _is_too_late(desk, conversation, account):
         raise Rejected("window")
     can = capabilities_of(account.kind)
     if not fits(account.kind, said.text):
@@ -285,8 +286,8 @@ def _reply(desk: Desk, op: payloads.Op, said: payloads.Reply) -> None:
     _check_conflict(desk, conversation, op, "reply")
     inbox.reply(desk.session, conversation, _entry(desk, op, "out", said.text, said.attachments))
     own = account.id == conversation.account_id
-    until_ms = conversation.answer_by_ms if own and not late else None
-    _enqueue(desk, op, account, conversation.address, answer_by_ms=until_ms)
+    until_ms = conversation.answer_by_ms if own and form is None else None
+    _enqueue(desk, op, account, conversation.address, answer_by_ms=until_ms, form=form)
     if account.kind == "web" and "@" in conversation.address:
         # The answer stands on her page; a mail tells her that it does, when there is a mailbox.
         mailbox = _mailbox(desk.session, account.team_id)
@@ -302,6 +303,7 @@ def _enqueue(
     *,
     notice: bool = False,
     answer_by_ms: int | None = None,
+    form: Form | None = None,
 ) -> None:
     delivery_id = delivery.new_delivery_id(desk.now_ms)
     delivery.enqueue(
@@ -314,7 +316,32 @@ def _enqueue(
         due_at_ms=desk.now_ms,
         notice=notice,
         answer_by_ms=answer_by_ms,
+        form=form,
     )
+
+
+def _form(account: Account, said: payloads.Reply) -> Form | None:
+    """Return the approved text that a reply is, which the channel takes at any time.
+
+    Raises Rejected when it names one that is not (or no more) approved in these very words: what
+    the resident reads is what its writer saw.
+    """
+    texts = approved_of(account)
+    named = said.approved
+    if named is None:
+        same = [one for one in texts if not one.blanks and one.text == said.text.strip()]
+        return Form(same[0].name, same[0].language) if same and not said.attachments else None
+    known = [one for one in texts if (one.name, one.language) == (named.name, named.language)]
+    if not known or set(known[0].blanks) != set(named.values):
+        raise Rejected("approved_gone")
+    try:
+        whole = known[0].filled(named.values)
+    except ValueError as error:
+        raise Rejected("approved_values", str(error)) from None
+    if whole != said.text or said.attachments:
+        raise Rejected("approved_gone")
+    values = tuple((blank, named.values[blank]) for blank in known[0].blanks)
+    return Form(named.name, named.language, values)
 
 
 def _is_too_late(desk: Desk, conversation: Conversation, account: Account) -> bool:

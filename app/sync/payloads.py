@@ -81,12 +81,24 @@ class Filling(BaseModel):
     scope: Annotated[str | None, Field(max_length=40)] = None
 
 
+class ApprovedText(Shape):
+    """Which approved text of the account a reply is, and what fills its blanks."""
+
+    name: Annotated[str, StringConstraints(max_length=512), AfterValidator(_storable)]
+    language: Short
+    values: Annotated[
+        dict[Short, Annotated[str, StringConstraints(max_length=1024), AfterValidator(_storable)]],
+        Field(max_length=99),
+    ] = Field(default_factory=dict)
+
+
 class Reply(Shape):
-    """A reply to the resident."""
+    """A reply to the resident. `text` is what she reads, also when it is an approved text."""
 
     text: Text
     attachments: Attachments = Field(default_factory=list)
     template: Short | None = None
+    approved: ApprovedText | None = None
     supersedes: Earlier = Field(default_factory=list)
 
 

@@ -25,6 +25,7 @@ from app.channels.contract import (
     Unconfirmed,
 )
 from app.channels.whatsapp import MAX_CHARS, WhatsAppChannel, build, settings_of
+from app.text.approved import Form
 from tests.channels.mails import reply_to
 from tests.peers.whatsapp import (
     APP_SECRET,
@@ -377,15 +378,17 @@ async def test_after_a_day_only_an_approved_template_arrives(
     assert failed.code == "window_closed"
     assert isinstance(of_delivery, DeliveryReport)
     assert of_delivery.external_id == late.delivery_id
-    await channel.send(answer(channel, text=f" {OPENS} "))
+    form = Form("antwoord_klaar", "nl")
+    await channel.send(answer(channel, text=OPENS, form=form))
     assert [sent.text for sent in platform.taken] == ["[antwoord_klaar]"]
 
 
 async def test_a_template_that_is_not_approved_is_refused(
     platform: WhatsApp, channel: WhatsAppChannel
 ) -> None:
+    form = Form("antwoord_klaar", "nl")
     with pytest.raises(Permanent) as refused:
-        await channel.send(answer(channel, text=OPENS))
+        await channel.send(answer(channel, text=OPENS, form=form))
     assert refused.value.code == "template_refused"
     assert platform.taken == []
 
@@ -529,7 +532,10 @@ async def test_a_question_that_was_taken_back_meanwhile_is_answered_once(
         {"templates": "antwoord"},
         {"templates": ["antwoord | nl"]},
         {"templates": ["Antwoord klaar | nl | Hallo"]},
-        {"templates": ["antwoord | nl | Beste {{1}}"]},
+        {"templates": ["antwoord | nl | Beste {{2}}"]},
+        {"templates": ["antwoord | nl | Beste {{1}} en {{naam}}"]},
+        {"templates": ["antwoord | nl | Beste {{Naam}}"]},
+        {"templates": ["antwoord | nl | Beste {{naam}"]},
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, object]) -> None:

@@ -10,9 +10,11 @@ from sqlmodel import Session, select
 
 from app.channels.contract import InboundRequest
 from app.channels.models import Account
+from app.db import touch
 from app.delivery.models import Delivery
 from app.inbox.models import Attachment, Conversation, Message
 from app.secrets import seal
+from app.sync import entities
 from tests.peers.whatsapp import (
     APP_SECRET,
     NUMBER_ID,
@@ -173,3 +175,115 @@ async def test_after_the_window_only_an_approved_text_is_taken(
         assert (text, result["outcome"]) == (text, outcome)
     delivery = town.db.read_now(lambda session: session.exec(select(Delivery)).one())
     assert delivery.expires_at_ms > 1
+
+
+READY = "klaar | nl | Beste {{naam}}, er is een antwoord over {{onderwerp}}. Schrijf terug."
+
+
+async def late_question(neighbourhood: Neighbourhood, platform: WhatsApp) -> str:
+    """Let Fatma have written longer than a day ago; return the conversation."""
+    await calls(neighbourhood, platform.writes(FATMA, "Dag"))
+    (question,) = messages(neighbourhood)
+
+    def work(session: Session) -> None:
+        session.get_one(Conversation, question.conversation_id).answer_by_ms = 1
+        account = session.get_one(Account, "wa")
+        account.config = {**account.config, "templates": [READY]}
+        touch(session, "account", "wa")
+
+    neighbourhood.town.db.write_now(work)
+    platform.now_s += 2 * 24 * 3600
+    return question.conversation_id
+
+
+def test_what_is_approved_lies_on_every_phone(
+    neighbourhood: Neighbourhood, platform: WhatsApp
+) -> None:
+    def rows(session: Session) -> dict[str, object]:
+        (row,) = entities.REFERENCES["account"](session, ["wa"])
+        return dict(row["state"])
+
+    read = neighbourhood.town.db.read_now
+    assert "approved" not in read(rows)
+    neighbourhood.town.db.write_now(
+        lambda session: setattr(
+            session.get_one(Account, "wa"), "config", {"templates": [READY, "kaal | nl | Dag."]}
+        )
+    )
+    assert read(rows)["approved"] == [
+        {"name": "klaar", "language": "nl", "text": READY.split("|")[2].strip()},
+        {"name": "kaal", "language": "nl", "text": "Dag."},
+    ]
+
+
+async def test_after_the_window_an_approved_text_goes_out_as_its_writer_filled_it_in(
+    neighbourhood: Neighbourhood, platform: WhatsApp
+) -> None:
+    conversation = await late_question(neighbourhood, platform)
+    town = neighbourhood.town
+    named = {
+        "name": "klaar",
+        "language": "nl",
+        "values": {"naam": "Fatma", "onderwerp": "de lamp {{naam}}"},
+    }
+    text = "Beste Fatma, er is een antwoord over de lamp {{naam}}. Schrijf terug."
+    reply = op("reply", conversation, 1, text=text, approved=named)
+    (result,) = town.does(town.anna, reply)
+    assert result["outcome"] == "applied", result
+    (again,) = town.does(town.anna, reply)
+    assert (again["outcome"], again["duplicate"]) == ("applied", True)
+
+    platform.templates.add(("klaar", "nl"))
+    platform.bodies["klaar"] = READY
+
+    def forgets(session: Session) -> None:
+        # What was accepted goes as it was accepted, whatever the settings say by then.
+        account = session.get_one(Account, "wa")
+        account.config = {**account.config, "templates": []}
+
+    town.db.write_now(forgets)
+    await neighbourhood.delivers()
+    (taken,) = platform.taken
+    assert taken.content["template"]["components"] == [
+        {
+            "type": "body",
+            "parameters": [
+                {"type": "text", "text": "Fatma", "parameter_name": "naam"},
+                {"type": "text", "text": "de lamp {{naam}}", "parameter_name": "onderwerp"},
+            ],
+        }
+    ]
+    delivery = town.db.read_now(lambda session: session.exec(select(Delivery)).one())
+    assert delivery.state == "sent"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"approved": {"name": "weg", "language": "nl", "values": {}}}, "approved_gone"),
+        ({"approved": {"name": "klaar", "language": "en"}}, "approved_gone"),
+        ({"approved": {"name": "klaar", "language": "nl", "values": {}}}, "approved_gone"),
+        ({"text": "Heel wat anders."}, "approved_gone"),
+        ({"approved": {"name": "klaar", "language": "nl",
+                       "values": {"naam": "Fat\nma", "onderwerp": "de lamp"}}}, "approved_values"),
+        ({"approved": {"name": "klaar", "language": "nl",
+                       "values": {"naam": " ", "onderwerp": "de lamp"}}}, "approved_values"),
+        ({"approved": {"name": "klaar", "language": "nl",
+                       "values": {"naam": 1, "onderwerp": "de lamp"}}}, "bad_payload"),
+        ({"approved": "klaar"}, "bad_payload"),
+        ({"approved": None}, "window"),
+    ],
+)  # fmt: skip
+async def test_what_was_not_approved_in_these_words_is_refused(
+    neighbourhood: Neighbourhood, platform: WhatsApp, change: dict[str, object], reason: str
+) -> None:
+    conversation = await late_question(neighbourhood, platform)
+    values = {"naam": "Fatma", "onderwerp": "de lamp"}
+    said = {
+        "text": "Beste Fatma, er is een antwoord over de lamp. Schrijf terug.",
+        "approved": {"name": "klaar", "language": "nl", "values": values},
+    }
+    town = neighbourhood.town
+    (result,) = town.does(town.anna, op("reply", conversation, 1, **(said | change)))
+    assert (result["outcome"], result["reason"]) == ("rejected", reason)
+    assert town.db.read_now(lambda session: session.exec(select(Delivery)).all()) == []

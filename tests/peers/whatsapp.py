@@ -3,7 +3,7 @@
 Sources, read 2026-11: Meta, WhatsApp Business Platform, "Cloud API: Messages", "Media", "Error
 codes", "Webhooks: create a webhook endpoint", "messages webhook reference" (text, image, location,
 button, interactive, reaction, edit, revoke, unsupported), "status messages webhook reference",
-"Pricing and the customer service window", "Business-scoped user IDs".
+"Pricing and the customer service window", "Template components", "Business-scoped user IDs".
 
 It keeps numbers, tokens, messages, media and the window of 24 hours, and signs what it calls with.
 Not covered: billing, the approval of templates (it has a list), quality ratings and messaging
@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -55,6 +56,8 @@ class WhatsApp:
     now_s: int = 1_793_610_000
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     templates: set[tuple[str, str]] = field(default_factory=set)
+    bodies: dict[str, str] = field(default_factory=dict)
+    """The body of a template that has blanks to fill in, by its name."""
     residents: dict[str, int] = field(default_factory=dict)
     """Who is on WhatsApp, by number or user id, and when each wrote last."""
     taken: list[Taken] = field(default_factory=list)
@@ -120,6 +123,9 @@ class WhatsApp:
             known = (said["template"]["name"], said["template"]["language"]["code"])
             if known not in self.templates:
                 return _error(404, 132001, "Template does not exist")
+            wrong = self._filled_wrongly(said["template"])
+            if wrong:
+                return _error(400, wrong, "Parameters do not match")
         wamid = f"wamid.{uuid.uuid4().hex}"
         delivery = str(said.get("biz_opaque_callback_data", ""))
         message = Taken(wamid, to, said, delivery)
@@ -137,6 +143,25 @@ class WhatsApp:
                 "messages": [{"id": wamid}],
             },
         )
+
+    def _filled_wrongly(self, template: dict[str, Any]) -> int:
+        """Return an error code unless each blank of the body has one value that is taken.
+
+        By position when blanks are numbers ("Number of parameters does not match": 132000), else
+        by `parameter_name`; no line break, tab or more than four spaces (132018).
+        """
+        body = self.bodies.get(template["name"], "")
+        blanks = set(re.findall(r"\{\{(\w+)\}\}", body))
+        parts = template.get("components", [])
+        given = [one for part in parts if part["type"] == "body" for one in part["parameters"]]
+        if len(given) != len(blanks) or any(one["type"] != "text" for one in given):
+            return 132000
+        named = {one.get("parameter_name") for one in given} - {None}
+        if named != {blank for blank in blanks if not blank.isdigit()}:
+            return 132000
+        if any(not one["text"] or re.search(r"[\n\t]| {5}", one["text"]) for one in given):
+            return 132018
+        return 0
 
     # -- what the platform tells -----------------------------------------------------
 

@@ -15,6 +15,7 @@ from app.clock import SetClock
 from app.delivery.worker import Worker
 from app.ids import fingerprint
 from app.inbox.models import Conversation, Message
+from app.secrets import unseal
 from tests.support.town import PADDEPOEL, Town, build, op
 from tests.support.visitor import Visitor, open_app
 
@@ -84,7 +85,9 @@ class Neighbourhood:
         worker = Worker(
             self.town.db,
             self.clock,
-            lambda account: registry.adapter_of(account, "", self.clock.now_ms),
+            lambda account: registry.adapter_of(
+                account, unseal(self.app.state.settings, account.secret), self.clock.now_ms
+            ),
         )
         await worker.once()
 
