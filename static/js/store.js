@@ -278,6 +278,7 @@ export async function openStore(options) {
     sendAnyway: sending.sendAnyway,
     discard: sending.discard,
     edit: sending.edit,
+    instead: sending.instead,
     takeBack: sending.takeBack,
     exportOutbox: sending.exportOutbox,
     unsent: sending.unsent,

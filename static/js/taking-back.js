@@ -94,6 +94,43 @@ export function sendAnyway(disk, op_id, given) {
 }
 
 /**
+ * Another reply goes in the stead of one that waits or was refused: the channel takes an approved text where it takes no
+ * other words. Words of her own become a draft again, in the same transaction. When they may be on their way, the server
+ * sees to it that only one of the two takes effect.
+ * @param {Disk} disk
+ * @param {string} op_id
+ * @param {{op_id: string, payload: Record<string, any>, based_on: number, now: number, tab: string}} given
+ * @returns {Promise<Entry|null>}  null: it is not there any more, or arrived, and nothing was stored
+ */
+export function instead(disk, op_id, given) {
+  return disk.write(
+    ['outbox', 'drafts', 'photos'],
+    async (tx) => {
+      const entry = await find(tx, op_id);
+      if (!entry || entry.state === 'accepted') return null;
+      const { supersedes = [], ...payload } = entry.payload;
+      const waits = entry.state === 'waiting';
+      const earlier = waits ? [...supersedes, ...(entry.attempts ? [op_id] : [])] : [];
+      if (payload.approved) remove(tx, entry);
+      else await toDraft(tx, { ...entry, payload }, given);
+      const reply = {
+        v: /** @type {const} */ (1),
+        op_id: given.op_id,
+        kind: /** @type {const} */ ('reply'),
+        conversation_id: entry.conversation_id,
+        based_on: given.based_on,
+        payload: earlier.length ? { ...given.payload, supersedes: earlier } : given.payload,
+        written_at_ms: given.now,
+        not_before_ms: 0,
+        ...UNJUDGED,
+      };
+      return { ...reply, n: await tx.add('outbox', reply) };
+    },
+    STRICT,
+  );
+}
+
+/**
  * The words of an operation that was tried and has no answer yet. To change them they become a draft that names what it
  * replaces; the server then sees to it that only one of the two takes effect. To drop them, `withdrawal` (a new
  * operation's id) asks the server never to let them take effect. Raises PossiblySent for operations without words.

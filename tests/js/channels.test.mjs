@@ -7,6 +7,7 @@ import { messages as en } from '../../static/js/i18n/en-channels.js';
 import { messages as nl } from '../../static/js/i18n/nl-channels.js';
 import { NoAnswer } from '../../static/js/sync/wire.js';
 import { bringsKey } from '../../static/js/views/channels/add.js';
+import { blanks, filled, oneLine } from '../../static/js/views/channels/approved.js';
 import { isPublic, timeLeft } from '../../static/js/views/channels/audience.js';
 import { openInX } from '../../static/js/views/channels/by-hand.js';
 import { read } from '../../static/js/views/channels/form.js';
@@ -70,6 +71,26 @@ test('what the message says goes before what the channel is like', () => {
   assert.equal(isPublic({}, { public: true }), true);
   assert.equal(isPublic({}, { public: false }), null);
   assert.equal(isPublic({}, null), null);
+});
+
+// The server judges the same words by tests/text/test_approved.py.
+test('an approved text is filled in as the server does it', () => {
+  const text = 'Beste {{1}}, er is een antwoord over {{2}}. Groet, {{1}}';
+  assert.deepEqual(blanks(text), ['1', '2']);
+  assert.deepEqual(blanks('{{10}}{{9}}{{1}}'), ['1', '9', '10']);
+  assert.deepEqual(blanks('{{wijk}} en {{naam}} in {{wijk}}'), ['wijk', 'naam']);
+  assert.deepEqual(blanks('Dag.'), []);
+  assert.equal(
+    filled(text, { 1: 'Fatma', 2: 'de lamp' }),
+    'Beste Fatma, er is een antwoord over de lamp. Groet, Fatma',
+  );
+  assert.equal(filled('<{{1}}|{{2}}>', { 1: '$& {{2}}', 2: '{{1}}' }), '<$& {{2}}|{{1}}>');
+  assert.equal(filled(text, { 1: 'Fatma' }), 'Beste Fatma, er is een antwoord over {{2}}. Groet, Fatma');
+});
+
+test('what fills a blank becomes one line without rows of spaces, as the channel wants it', () => {
+  assert.equal(oneLine('  de\n lamp\t\u2028 bij     de\u0000 brug '), 'de lamp bij de brug');
+  assert.equal(oneLine(' \n '), '');
 });
 
 test('how long the channel takes a reply is counted down', () => {

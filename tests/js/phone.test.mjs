@@ -311,6 +311,62 @@ for (const arrived of [false, true]) {
   });
 }
 
+const approved = (text) => ({
+  payload: { text, attachments: [], approved: { name: 'klaar', language: 'nl', values: {} } },
+  based_on: 1,
+});
+
+test('an approved text goes in the stead of what waits, and her own words are a draft again', async () => {
+  const town = municipality();
+  const { store, until } = await phoneOf(town, { env: still });
+  await until(inStep(town, store));
+  const far = { not_before_ms: Number.MAX_SAFE_INTEGER };
+  const first = await store.enqueue({ ...reply('c1', 'Wij komen morgen'), ...far });
+  await store.saveDraft('c1', { text: 'En overmorgen' });
+  const other = await store.instead(first.op_id, approved('Er is een antwoord.'));
+  assert.equal(other.payload.supersedes, undefined, 'the first never left');
+  assert.equal((await store.draft('c1')).text, 'En overmorgen\n\nWij komen morgen');
+  // Chosen again before it left: what she filled in is no draft.
+  const { op_id } = await store.enqueue({ ...reply('c1', ''), ...approved('Een'), keep_draft: true, ...far });
+  await store.instead(op_id, approved('Er is echt een antwoord.'));
+  assert.equal((await store.draft('c1')).text, 'En overmorgen\n\nWij komen morgen');
+  await until(async () => !(await store.outbox()).length);
+  assert.deepEqual(
+    town.server.effects.map(({ payload }) => payload.text).sort(),
+    ['Er is echt een antwoord.', 'Er is een antwoord.'],
+  );
+  assert.equal(await store.instead(first.op_id, approved('Nog eens.')), null);
+  assert.equal(town.server.effects.length, 2);
+  store.close();
+});
+
+for (const arrived of [false, true])
+  test(`an approved text and the words that it replaces do not both take effect: they did ${arrived ? '' : 'not '}arrive`, async () => {
+    const town = municipality();
+    const { store, until } = await phoneOf(town, { env: still });
+    await until(inStep(town, store));
+    if (arrived) town.net.lose = () => true;
+    else town.net.off = true;
+    const first = await store.enqueue(reply('c1', 'Wij komen morgen'));
+    await until(async () => (await store.outbox())[0].attempts > 0);
+    await until(async () => !arrived || town.server.effects.length === 1);
+    const other = await store.instead(first.op_id, approved('Er is een antwoord.'));
+    assert.deepEqual(other.payload.supersedes, [first.op_id]);
+    assert.equal((await store.draft('c1')).fields.supersedes, undefined);
+    town.net.off = false;
+    town.net.lose = () => false;
+    store.sendNow();
+    await until(async () => {
+      const [entry] = await store.outbox();
+      return arrived ? entry?.state === 'held' : !entry;
+    });
+    assert.deepEqual(
+      town.server.effects.map(({ payload }) => payload.text),
+      [arrived ? 'Wij komen morgen' : 'Er is een antwoord.'],
+    );
+    store.close();
+  });
+
 test('the draft goes in the transaction that stores the reply, and a late write does not bring it back', async () => {
   const town = municipality();
   const { store } = await phoneOf(town, { env: still });

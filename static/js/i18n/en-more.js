@@ -262,6 +262,19 @@ export const messages = {
   message_deleted: 'The resident took this message away ({time}). It is kept for the archive.',
   message_public: 'Public',
   message_private: 'Private',
+  approved_choose: 'Approved text',
+  approved_help: 'A text that the channel approved beforehand can still be sent.',
+  approved_blank: 'Blank {name}',
+  approved_missing: 'Fill in everything; the channel takes no empty blanks.',
+  approved_preview: 'What the resident will read',
+  approved_other: 'Another text',
+  approved_instead: 'Send an approved text',
+  approved_instead_help:
+    'This goes in the place of what is waiting. Your own text stays as a draft in the conversation.',
+  rejected_approved_gone:
+    'This approved text was changed or no longer exists. Choose a text again.',
+  rejected_approved_values:
+    'The channel does not take what was filled in. Change it and send again.',
   open_in_x: 'Open in X, with this text',
   message_page: 'See it on the channel',
   event_edited: 'The resident changed a message',

@@ -270,6 +270,19 @@ export const messages = {
   message_deleted: 'De inwoner haalde dit bericht weg ({time}). Voor het archief blijft het bewaard.',
   message_public: 'Openbaar',
   message_private: 'Privé',
+  approved_choose: 'Goedgekeurde tekst',
+  approved_help: 'Een tekst die het kanaal vooraf goedkeurde, kan nog wel.',
+  approved_blank: 'Invulling {name}',
+  approved_missing: 'Vul alles in; het kanaal neemt geen lege plekken aan.',
+  approved_preview: 'Zo leest de inwoner het',
+  approved_other: 'Andere tekst',
+  approved_instead: 'Stuur een goedgekeurde tekst',
+  approved_instead_help:
+    'Dit gaat in plaats van wat er wacht. Je eigen tekst blijft als concept bij het gesprek staan.',
+  rejected_approved_gone:
+    'Deze goedgekeurde tekst is gewijzigd of bestaat niet meer. Kies opnieuw een tekst.',
+  rejected_approved_values:
+    'Het kanaal neemt niet aan wat er in deze tekst is ingevuld. Wijzig het en verstuur opnieuw.',
   open_in_x: 'Open in X, met deze tekst',
   message_page: 'Bekijk op het kanaal',
   event_edited: 'De inwoner wijzigde een bericht',

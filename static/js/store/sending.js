@@ -113,6 +113,18 @@ export function createSending(parts) {
       return edited && { conversation_id: edited.entry.conversation_id, kind: edited.entry.kind };
     },
 
+    /**
+     * Another reply in the stead of one that waits or was refused. Resolves with what was stored; null when it had arrived.
+     * @param {string} op_id
+     * @param {{payload: Record<string, any>, based_on: number}} reply
+     */
+    async instead(op_id, reply) {
+      const given = { ...reply, op_id: newId(), now: env.now(), tab: tabId };
+      const entry = await back((to) => to.instead(outboxDisk, op_id, given));
+      wake();
+      return entry;
+    },
+
     /** Change or drop words that may be on their way. Raises PossiblySent. @param {string} op_id @param {{edit: boolean}} how */
     async takeBack(op_id, { edit }) {
       const given = { now: env.now(), tab: tabId, withdrawal: edit ? null : newId() };

@@ -316,6 +316,16 @@ export function createComposer(context, id, photos) {
     return html`<p class="why">${icon('look')}<span><strong>${t('no_reply')}.</strong> ${said}</span></p>`;
   };
 
+  /** Fetched when it is wanted; the worker keeps it on the phone. */
+  const choose = () =>
+    void import('./channels/approved.js').then(({ openApproved }) =>
+      openApproved(context, {
+        head: () => /** @type {Head} */ (head),
+        texts: account()?.approved ?? [],
+        basedOn: () => head?.position ?? 0,
+      }),
+    );
+
   /** @param {boolean} camera */
   const photoButton = (camera) =>
     html`<label class="button quiet ${camera ? 'camera' : ''}"
@@ -362,15 +372,20 @@ export function createComposer(context, id, photos) {
       head = current;
       const canNote = may(context, 'note');
       const open = current.pending || account()?.enabled;
-      const canReply =
-        may(context, 'reply') && current.can_reply && !current.erased && Boolean(open) && !tooLate();
-      if (!canNote && !canReply)
+      const takes =
+        may(context, 'reply') && current.can_reply && !current.erased && Boolean(open);
+      const canReply = takes && !tooLate();
+      /** What the channel takes even then. */
+      const approved = takes && !canReply && Boolean(account()?.approved?.length);
+      if (!canNote && !canReply && !approved)
         return html`<section class="composer" aria-label=${t('reply')}>${whyNot()}</section>`;
-      if (!canReply && mode === 'reply' && !drafts.reply.text) mode = 'note';
+      if (!canReply && !approved && mode === 'reply' && !drafts.reply.text) mode = 'note';
       const one = draft();
       queueMicrotask(counted);
       const trouble = account()?.health?.state;
       const blocked = mode === 'reply' && !canReply;
+      // A field for what cannot be sent is shown only when something stands in it.
+      const bare = blocked && approved && !one.text && !one.attachments.length;
       const label =
         mode === 'note' ? t('note') : t('reply_to', { name: residentName(context, current) });
       return html`<section class="composer ${mode}" aria-label=${label}>
@@ -379,6 +394,7 @@ export function createComposer(context, id, photos) {
           <span id="composer-room" class="room number" role="status"></span>
         </div>
         ${blocked ? whyNot() : ''}
+        ${blocked && approved ? html`<p class="hint">${t('approved_help')}</p><div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" @click=${choose}>${icon('template')}${t('approved_choose')}</button></div>` : ''}
         ${mode === 'reply' && !blocked ? audience(context, current, account()) : ''}
         ${mode === 'reply' && !blocked && trouble && trouble !== 'working' ? html`<p class="hint">${t('bar_channel_help')}</p>` : ''}
         ${
@@ -398,7 +414,7 @@ export function createComposer(context, id, photos) {
             : ''
         }
         ${problem ? html`<p class="problem" role="alert">${icon('urgent')}${problem}</p>` : ''}
-        ${keyed(
+        ${bare ? '' : keyed(
           `${mode}${field}`,
           html`<textarea
             id="composer-text"
@@ -438,13 +454,13 @@ export function createComposer(context, id, photos) {
             </ul>`
             : ''
         }
-        <div class="tools">
+        ${bare ? '' : html`<div class="tools">
           ${mode === 'reply' ? html`<button class="button quiet" type="button" aria-label=${t('templates')} @click=${templates}>${icon('template')}</button>` : ''}
           ${(mode === 'note' || (account()?.attachments ?? 0) > 0) && !blocked ? html`${photoButton(true)}${photoButton(false)}` : ''}
           <button id="composer-send" class="button primary" type="button" ?disabled=${blocked} @click=${send}>
             ${icon(mode === 'note' ? 'note' : 'send')}${t(byHand() ? 'by_hand_add' : mode === 'note' ? 'add_note' : 'send')}
           </button>
-        </div>
+        </div>`}
       </section>`;
     },
   };

@@ -8,7 +8,7 @@ import { word } from '../i18n.js';
 import { timeLeft } from './channels/audience.js';
 import { confirm } from './dialogs.js';
 import { icon } from './icons.js';
-import { areaName, personName, residentName } from './names.js';
+import { areaName, may, personName, residentName } from './names.js';
 
 /** @typedef {import('./types.js').Context} Context */
 /** @typedef {import('./types.js').OutboxEntry} OutboxEntry */
@@ -96,6 +96,41 @@ export function createOutbox(context) {
     }
   };
 
+  /** What its channel takes even when its time for answers is over. @param {OutboxEntry} entry */
+  const approvedFor = ({ kind, conversation_id }) => {
+    const account = heads.get(conversation_id)?.account;
+    return kind === 'reply' && account && may(context, 'reply')
+      ? (store.ref('account', account)?.approved ?? [])
+      : [];
+  };
+
+  /** An approved text in its stead, or another one. @param {OutboxEntry} entry */
+  const choose = (entry) =>
+    void import('./channels/approved.js').then(({ openApproved }) =>
+      openApproved(context, {
+        head: () => /** @type {Head} */ (heads.get(entry.conversation_id)),
+        texts: approvedFor(entry),
+        instead: entry,
+        basedOn: () => seen(entry, heads.get(entry.conversation_id)?.position ?? 0),
+      }),
+    );
+
+  /** The channel takes these words no more. @param {OutboxEntry} entry */
+  const tooLate = (entry) =>
+    entry.kind === 'reply' &&
+    !entry.payload.approved &&
+    (heads.get(entry.conversation_id)?.answer_by_ms ?? Infinity) <= context.now();
+
+  /** @param {OutboxEntry} entry */
+  const inItsStead = (entry) =>
+    tooLate(entry) && approvedFor(entry).length
+      ? html`<button class="button primary" type="button" aria-haspopup="dialog" @click=${() => choose(entry)}>${icon('template')}${t('approved_instead')}</button>`
+      : '';
+
+  /** @param {OutboxEntry} entry @param {Parameters<typeof t>[0]} label */
+  const editButton = (entry, label) =>
+    html`<button class="button" @click=${() => (entry.payload.approved && approvedFor(entry).length ? choose(entry) : edit(entry))}>${t(label)}</button>`;
+
   /** It was tried and has no answer: only the server can tell whether it arrived. @param {OutboxEntry} entry */
   const onItsWay = (entry) => entry.state === 'waiting' && entry.attempts > 0;
 
@@ -142,8 +177,8 @@ export function createOutbox(context) {
   /** Until when the channel takes this reply. @param {OutboxEntry} entry */
   const left = (entry) => {
     const until_ms = heads.get(entry.conversation_id)?.answer_by_ms;
-    if (entry.kind !== 'reply' || until_ms === undefined) return '';
-    const said = until_ms > context.now() ? timeLeft(t, until_ms, context.now()) : t('why_window');
+    if (entry.kind !== 'reply' || entry.payload.approved || until_ms === undefined) return '';
+    const said = tooLate(entry) ? t('why_window') : timeLeft(t, until_ms, context.now());
     return html`<p class="audience soon">${icon('clock')}${said}</p>`;
   };
 
@@ -178,7 +213,7 @@ export function createOutbox(context) {
       </div>
       <div class="buttons">
         <button class="button primary" @click=${() => anyway(entry)}>${t(text ? 'send_anyway' : 'do_anyway')}</button>
-        ${text ? html`<button class="button" @click=${() => edit(entry)}>${t('change')}</button>` : ''}
+        ${text ? editButton(entry, 'change') : ''}
         <button class="button danger" @click=${() => discard(entry)}>${t('discard')}</button>
       </div>
     </li>`;
@@ -191,7 +226,7 @@ export function createOutbox(context) {
       <p>${reasonText(entry.result?.reason)}</p>
       ${entry.payload.text ? html`<p class="text quote" dir="auto">${entry.payload.text}</p>` : ''} ${meta(entry)}
       <div class="buttons">
-        ${WITH_TEXT.has(entry.kind) ? html`<button class="button" @click=${() => edit(entry)}>${t('change')}</button>` : ''}
+        ${inItsStead(entry)} ${WITH_TEXT.has(entry.kind) ? editButton(entry, 'change') : ''}
         <button class="button danger" @click=${() => discard(entry)}>${t('discard')}</button>
       </div>
     </li>`;
@@ -222,7 +257,8 @@ export function createOutbox(context) {
       }
       ${tried ? html`<p class="hint">${t(RETRACTABLE.has(entry.kind) ? 'maybe_sent_text' : 'maybe_sent')}</p>` : ''}
       <div class="buttons">
-        ${!tried || RETRACTABLE.has(entry.kind) ? html`${WITH_TEXT.has(entry.kind) ? html`<button class="button" @click=${() => edit(entry)}>${t('edit')}</button>` : ''}
+        ${inItsStead(entry)}
+        ${!tried || RETRACTABLE.has(entry.kind) ? html`${WITH_TEXT.has(entry.kind) ? editButton(entry, 'edit') : ''}
               <button class="button danger quiet" @click=${() => discard(entry)}>${t('discard')}</button>` : ''}
       </div>
     </li>`;

@@ -29,7 +29,8 @@
  * @property {string | null} [build]
  */
 
-/** @typedef {{id: string, kind: string, name: string, title?: [string, string], team: string | null, public: boolean, max_chars: number | null, counts: string, enabled: boolean, attachments: number, undo?: boolean, window_s?: number | null, ended_ms?: number | null, health: {state: string, since_ms: number | null, detail: string | null, until_ms?: number | null, gaps?: [number, number][]}}} Account */
+/** @typedef {{id: string, kind: string, name: string, title?: [string, string], team: string | null, public: boolean, max_chars: number | null, counts: string, enabled: boolean, attachments: number, undo?: boolean, window_s?: number | null, approved?: Approved[], ended_ms?: number | null, health: {state: string, since_ms: number | null, detail: string | null, until_ms?: number | null, gaps?: [number, number][]}}} Account */
+/** @typedef {{name: string, language: string, text: string}} Approved a text that the channel takes at any time */
 /** @typedef {{code: string, name: string, kind: string, parent: string | null}} Area */
 /** @typedef {{id: string, name: string, areas: string[]}} Team */
 /** @typedef {{id: string, name: string, role: string, teams: string[], active: boolean}} Person */
@@ -59,6 +60,7 @@
  * @property {(opId: string) => Promise<unknown>} discard
  * @property {(opId: string, given: {based_on: number}) => Promise<unknown>} sendAnyway
  * @property {(opId: string) => Promise<unknown>} edit
+ * @property {(opId: string, given: {payload: Record<string, any>, based_on: number}) => Promise<unknown>} instead
  * @property {(opId: string, how: {edit: boolean}) => Promise<boolean>} takeBack
  * @property {() => Promise<Blob>} exportOutbox
  * @property {(key: string) => Promise<Draft | null | undefined>} draft
