@@ -1,5 +1,6 @@
 """Channels on a phone: added step by step, tried from outside, switched off, ended."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -252,6 +253,104 @@ def test_she_sees_who_reads_her_reply_and_until_when_it_can_be_given(
     expect(page.get_by_text("De tijd waarin dit kanaal een antwoord aanneemt")).to_be_visible()
     expect(composer.locator("textarea")).to_have_value("Dat zoeken wij uit.")
     expect(composer.locator("#composer-send")).to_be_disabled()
+    assert anna.complaints == []
+
+
+def test_after_the_time_for_answers_an_approved_text_goes_without_a_network_too(
+    anna: Phone, browser: Browser, office: Office
+) -> None:
+    lines = [
+        "antwoord_klaar | nl | Beste {{naam}}, er is een antwoord over {{onderwerp}}.",
+        "bel_ons | nl | Beste inwoner, belt u ons even?",
+    ]
+    office.ask(
+        "INSERT INTO account (id, kind, name, team_id, config, secret, enabled, health,"
+        " health_since_ms, health_detail) SELECT 'wa', 'whatsapp', 'WhatsApp Noord', team_id,"
+        " ?, '', 1, 'working', 0, '' FROM account WHERE kind = 'web' LIMIT 1",
+        json.dumps({"phone_number_id": "1", "templates": lines}),
+    )
+    esther = browser.new_context(**PHONE)  # type: ignore[arg-type]
+    manages = esther.new_page()
+    manages.goto(f"{office.line.url}/sign-in")
+    manages.get_by_role("button", name="Esther").click()
+    expect(manages.locator("[href^='/c/']").first).to_be_visible()
+    manages.evaluate(
+        "fetch('/api/v1/channels/wa/enabled', {method: 'PUT', body: '{\"enabled\": true}',"
+        " headers: {'content-type': 'application/json'}}).then((answer) => answer.status)"
+    )
+    esther.close()
+    page = anna.context.pages[0]
+    question = office.question()
+    anna.opens(page, question)
+    composer = page.locator(".composer")
+
+    def becomes(minutes: int, note: str) -> None:
+        until_ms = page.evaluate("Date.now()") + minutes * 60_000
+        office.ask(
+            "UPDATE conversation SET account_id = 'wa', answer_by_ms = ? WHERE id = ?",
+            until_ms, question,
+        )  # fmt: skip
+        composer.get_by_role("button", name="Notitie").click()
+        composer.locator("textarea").fill(note)
+        composer.locator("#composer-send").click()
+        office.waits_for(note)
+
+    def sound() -> None:
+        page.evaluate(AXE.read_text())
+        assert page.evaluate(VIOLATIONS) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    # The phone still counts down when the server's time is over: it is refused, and not lost.
+    becomes(60, "Nog een uur.")
+    composer.get_by_role("button", name="Antwoord", exact=True).click()
+    expect(composer.get_by_text("om te antwoorden")).to_be_visible()
+    office.ask("UPDATE conversation SET answer_by_ms = 1 WHERE id = ?", question)
+    composer.locator("textarea").fill("Wij komen morgen kijken.")
+    composer.locator("#composer-send").click()
+    page.goto(anna.url("/outbox"))
+    page.get_by_role("button", name="Stuur een goedgekeurde tekst").click()
+    sheet = page.get_by_role("dialog", name="Goedgekeurde tekst")
+    sheet.get_by_role("button", name="bel ons").click()
+    expect(sheet.get_by_text("Beste inwoner, belt u ons even?")).to_be_visible()
+    sound()
+    sheet.get_by_role("button", name="Verstuur").click()
+    office.waits_for("Beste inwoner, belt u ons even?")
+    assert office.times_said("Wij komen morgen kijken.") == 0
+
+    # Her own words are a draft again, which now cannot be sent.
+    anna.opens(page, question)
+    becomes(-10, "De tijd is om.")
+    composer.get_by_role("button", name="Antwoord", exact=False).first.click()
+    expect(composer.get_by_text("De tijd waarin dit kanaal een antwoord aan")).to_be_visible()
+    expect(composer.locator("textarea")).to_have_value("Wij komen morgen kijken.")
+    expect(composer.locator("#composer-send")).to_be_disabled()
+
+    office.line.goes_down()
+    page.reload()
+    composer.get_by_role("button", name="Goedgekeurde tekst").click()
+    sheet.get_by_role("button", name="antwoord klaar").click()
+    sheet.get_by_label("naam").fill("Fatma")
+    sheet.get_by_role("button", name="Verstuur").click()
+    expect(sheet.get_by_role("alert")).to_contain_text("Vul alles in")
+    sound()
+    # Halfway she is called away; what she filled in lies there.
+    page.reload()
+    composer.get_by_role("button", name="Goedgekeurde tekst").click()
+    expect(sheet.get_by_label("naam")).to_have_value("Fatma")
+    sheet.get_by_label("onderwerp").fill(" de   lamp ")
+    said = "Beste Fatma, er is een antwoord over de lamp."
+    expect(sheet.get_by_text(said)).to_be_visible()
+    sheet.get_by_role("button", name="Verstuur").click()
+    expect(page.locator(".timeline").get_by_text(said)).to_be_visible()
+    assert office.times_said(said) == 0
+    office.line.comes_back()
+    office.waits_for(said)
+    assert office.times_said(said) == 1
+    ((form,),) = office.ask(
+        "SELECT form FROM delivery JOIN message ON message.id = message_id WHERE text = ?", said
+    )
+    assert json.loads(str(form))["values"] == [["naam", "Fatma"], ["onderwerp", "de lamp"]]
+    expect(composer.locator("textarea")).to_have_value("Wij komen morgen kijken.")
     assert anna.complaints == []
 
 

@@ -123,7 +123,7 @@ export function createOutbox(context) {
 
   /** @param {OutboxEntry} entry */
   const inItsStead = (entry) =>
-    tooLate(entry) && approvedFor(entry).length
+    (tooLate(entry) || entry.result?.reason === 'window') && approvedFor(entry).length
       ? html`<button class="button primary" type="button" aria-haspopup="dialog" @click=${() => choose(entry)}>${icon('template')}${t('approved_instead')}</button>`
       : '';
 
