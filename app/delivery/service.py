@@ -183,6 +183,15 @@ def hold_back(session: Session, conversation_id: str, *, after: int, now_ms: int
     return len(found)
 
 
+def posted_by_hand(session: Session, delivery: Delivery, *, now_ms: int) -> None:
+    """Stop what a person posted at the channel herself; what had gone wrong stays on record.
+
+    Raises Conflict when the channel has it, or may have it, from us.
+    """
+    session.refresh(delivery, with_for_update=True)
+    move(session, delivery, "cancelled", now_ms=now_ms, error=delivery.error)
+
+
 def resolve(session: Session, delivery: Delivery, outcome: str, *, now_ms: int) -> None:
     """Carry out a person's verdict on an uncertain or failed delivery: sent, retry or failed.
 

@@ -13,8 +13,8 @@ STEPS: dict[str, frozenset[str]] = {
     # The channel took it. A bounce may still come.
     "sent": frozenset({"delivered", "failed"}),
     "delivered": frozenset(),
-    # A person may order another try.
-    "failed": frozenset({"queued"}),
+    # A person may order another try, or have posted it herself.
+    "failed": frozenset({"queued", "cancelled"}),
     # The channel did not say. It is looked up, or a person decides.
     "uncertain": frozenset({"sent", "delivered", "failed", "queued"}),
     "cancelled": frozenset(),

@@ -716,10 +716,27 @@ def _resolve(desk: Desk, op: payloads.Op, said: payloads.Resolve) -> None:
     found = delivery.of_message(desk.session, said.message)
     if message is None or message.conversation_id != conversation.id or found is None:
         raise Rejected("bad_payload", "No such reply in this conversation.")
+    if said.outcome == "by_hand":
+        _posted_by_hand(desk, op, said, message, found)
+        return
     try:
         delivery.resolve(desk.session, found, said.outcome, now_ms=desk.now_ms)
     except Conflict as error:
         raise Rejected("bad_payload", error.detail) from None
+
+
+def _posted_by_hand(
+    desk: Desk, op: payloads.Op, said: payloads.Resolve, message: Message, found: Delivery
+) -> None:
+    """Write down who posted a reply at the channel, and when, as in a closed group."""
+    if message.event is not None:
+        return  # A colleague was first: it stands there once.
+    try:
+        delivery.posted_by_hand(desk.session, found, now_ms=desk.now_ms)
+    except Conflict as error:
+        raise Rejected("on_its_way", error.detail) from None
+    at_ms = desk.clamp(said.by_hand_at_ms or op.written_at_ms)
+    message.event = {"what": "by_hand", "from": desk.who.person_id, "to": at_ms}
 
 
 def _at_meeting(work: meeting_ops.Work) -> Callable[[Desk, payloads.Op, Any], str | None]:

@@ -201,4 +201,6 @@ class Resolve(Shape):
     """A person's verdict on a delivery of which the channel does not say."""
 
     message: Uuid
-    outcome: Literal["sent", "retry", "failed"]
+    outcome: Literal["sent", "retry", "failed", "by_hand"]
+    """`by_hand`: she posted it at the channel herself, where Stoep could not."""
+    by_hand_at_ms: Millis | None = None

@@ -143,10 +143,26 @@ export function contactHead(entry) {
  */
 export function overlayMessages(stored, entries, me, attachment) {
   const known = new Set(stored.map((message) => message.id));
+  const byHand = new Map(
+    entries
+      .filter(({ kind, payload }) => kind === 'resolve' && payload.outcome === 'by_hand')
+      .filter((entry) => !needsPerson(entry))
+      .map(({ payload, written_at_ms }) => [payload.message, written_at_ms]),
+  );
   const waiting = entries
     .filter((entry) => ['reply', 'note', 'contact'].includes(entry.kind) && !known.has(entry.op_id))
     .map((entry) => pendingMessage(entry, me, attachment));
-  return waiting.length ? [...stored, ...waiting] : stored;
+  const shown = !byHand.size
+    ? stored
+    : stored.map((message) =>
+        message.event || !byHand.has(message.id)
+          ? message
+          : {
+              ...message,
+              event: { what: 'by_hand', from: me?.id ?? null, to: byHand.get(message.id) },
+            },
+      );
+  return waiting.length ? [...shown, ...waiting] : shown;
 }
 
 /**

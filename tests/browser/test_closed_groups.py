@@ -85,6 +85,7 @@ def test_what_is_shared_without_a_network_is_kept_and_becomes_one_conversation(
     page.get_by_role("button", name="Leg vast", exact=True).click()
     expect(page.locator(".message.in", has_text=HEARD)).to_be_visible()
     expect(page.locator(".message.in")).to_contain_text("WhatsApp-groep · Onze straat")
+    expect(page.get_by_text("Iedereen in de groep leest mee")).to_be_visible()
     page.get_by_label("Dit heb ik daar zelf geantwoord").check()
     page.locator("#composer-text").fill(ANSWER)
     page.get_by_role("button", name="Leg antwoord vast").click()

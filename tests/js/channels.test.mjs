@@ -5,11 +5,12 @@ import { test } from 'node:test';
 import { speak } from '../../static/js/i18n.js';
 import { messages as en } from '../../static/js/i18n/en-channels.js';
 import { messages as nl } from '../../static/js/i18n/nl-channels.js';
+import { overlayMessages } from '../../static/js/overlay.js';
 import { NoAnswer } from '../../static/js/sync/wire.js';
 import { bringsKey } from '../../static/js/views/channels/add.js';
 import { blanks, filled, oneLine } from '../../static/js/views/channels/approved.js';
-import { isPublic, timeLeft } from '../../static/js/views/channels/audience.js';
-import { openInX } from '../../static/js/views/channels/by-hand.js';
+import { isGroup, isPublic, timeLeft } from '../../static/js/views/channels/audience.js';
+import { mayBePostedByHand, openInX } from '../../static/js/views/channels/by-hand.js';
 import { read } from '../../static/js/views/channels/form.js';
 import { channelSentences } from '../../static/js/views/channels/health.js';
 import { speakOfChannels, whatWentWrong } from '../../static/js/views/channels/words.js';
@@ -63,6 +64,12 @@ test('a time in which something may have been missed is told for three days', ()
   assert.equal(sentence.action, 'channels');
   const old = [[now - 100 * HOUR, now - 90 * HOUR]];
   assert.deepEqual(said(account('Plein', { state: 'working', gaps: old })), []);
+});
+
+test('in a closed group everybody reads along; what was overheard elsewhere is no group', () => {
+  assert.ok(isGroup({ why_not: 'by_hand', channel: 'contact' }));
+  assert.ok(!isGroup({ why_not: 'no_address', channel: 'contact' }));
+  assert.ok(!isGroup({ why_not: 'by_hand', channel: /** @type {any} */ ('feed') }));
 });
 
 test('what the message says goes before what the channel is like', () => {
@@ -168,6 +175,31 @@ test('what X refuses from a program can be posted there by hand, in answer to th
   assert.equal(openInX(reply('too_long'), messages), null);
   const later = { d: 'in', position: 3, link: link.replace('190', '191') };
   assert.equal(openInX(reply('cost_cap'), [...messages, later]), page);
+});
+
+test('what was posted by hand can be written down where Stoep was refused, and only there', () => {
+  const may = (state, error) => mayBePostedByHand({ delivery: { state, error } });
+  assert.ok(may('failed', 'not_invited'));
+  assert.ok(!may('failed', 'too_long'));
+  assert.ok(!may('queued', 'not_invited'));
+  assert.ok(!mayBePostedByHand({ delivery: null }));
+});
+
+test('until the server knows it, the phone shows who posted it by hand', () => {
+  const stored = /** @type {any} */ ([
+    { id: 'm1', event: null, d: 'out', delivery: { state: 'failed' } },
+  ]);
+  const entry = (state, outcome = 'by_hand') => ({
+    kind: 'resolve',
+    state,
+    payload: { message: 'm1', outcome },
+    written_at_ms: 5,
+  });
+  const shown = (...entries) => overlayMessages(stored, entries, { id: 'anna' }, null)[0].event;
+  assert.deepEqual(shown(entry('waiting')), { what: 'by_hand', from: 'anna', to: 5 });
+  assert.equal(shown(entry('rejected')), null);
+  assert.equal(shown(entry('waiting', 'retry')), null);
+  assert.equal(stored[0].event, null);
 });
 
 test('what was asked in private, or elsewhere, is not answered on a page', () => {

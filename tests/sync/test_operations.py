@@ -362,6 +362,62 @@ def test_an_uncertain_reply_waits_for_a_persons_verdict(town: Town) -> None:
     assert state == "sent"
 
 
+def failed_at_x(session: Session) -> None:
+    delivery = session.exec(select(Delivery)).one()
+    delivery.state, delivery.error = "failed", "not_invited"
+
+
+def test_what_was_posted_by_hand_stands_there_with_who_and_when_and_is_never_sent(
+    town: Town,
+) -> None:
+    lamp = town.resident_writes()
+    reply = op("reply", lamp, 1, text="Wij komen kijken.")
+    town.does(town.anna, reply)
+    town.db.write_now(failed_at_x)
+    before = max(seq for _, seq in town.sees(town.bram))
+    at_ms = NOON_MS - 60_000
+    verdict = op(
+        "resolve", lamp, message=reply.op_id, outcome="by_hand", by_hand_at_ms=at_ms
+    )  # fmt: skip
+    bram_too = op("resolve", lamp, message=reply.op_id, outcome="by_hand")
+    retry = op("resolve", lamp, message=reply.op_id, outcome="retry")
+    assert outcomes(town.does(town.anna, verdict)) == [("applied", None)]
+    assert outcomes(town.does(town.bram, bram_too)) == [("applied", None)]
+    assert outcomes(town.does(town.anna, retry)) == [("rejected", "bad_payload")]
+    said = town.timeline(lamp)[-1]
+    assert said.event == {"what": "by_hand", "from": town.anna.person_id, "to": at_ms}
+    delivery = town.db.read_now(lambda session: session.exec(select(Delivery)).one())
+    assert (delivery.state, delivery.error) == ("cancelled", "not_invited")
+    assert f"m:{reply.op_id}" in [key for key, _ in town.sees(town.bram, before)]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        ("queued", "applied"),
+        ("sending", "rejected"),
+        ("sent", "rejected"),
+        ("uncertain", "rejected"),
+    ],
+)
+def test_what_a_colleague_had_sent_again_is_not_also_by_hand(
+    town: Town, state: str, outcome: str
+) -> None:
+    lamp = town.resident_writes()
+    reply = op("reply", lamp, 1, text="Wij komen kijken.")
+    town.does(town.anna, reply)
+
+    def meanwhile(session: Session) -> None:
+        session.exec(select(Delivery)).one().state = state
+
+    town.db.write_now(meanwhile)
+    verdict = op("resolve", lamp, message=reply.op_id, outcome="by_hand")
+    (result,) = town.does(town.anna, verdict)
+    assert result["outcome"] == outcome
+    assert result.get("reason") == (None if outcome == "applied" else "on_its_way")
+    assert (town.timeline(lamp)[-1].event is None) == (outcome == "rejected")
+
+
 def test_moving_to_another_area_takes_it_from_one_phone_to_another(town: Town) -> None:
     lamp = town.resident_writes()
     before = max(seq for _, seq in town.sees(town.anna))

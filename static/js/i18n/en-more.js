@@ -53,6 +53,7 @@ export const messages = {
     'The channel did not say whether this arrived. Check there first; sending again may arrive twice.',
   resolve_sent: 'It arrived',
   resolve_retry: 'Send again',
+  resolve_by_hand: 'I posted it myself',
   resolve_failed: 'It did not arrive',
   event_status: '{who} set the status to {to}',
   event_assign: '{who} assigned it to {to}',
@@ -280,6 +281,8 @@ export const messages = {
   event_edited: 'The resident changed a message',
   event_deleted: 'The resident took a message away',
   held_resident_changed: 'The resident has changed the question meanwhile, or taken it away.',
+  rejected_on_its_way:
+    'This is or will be at the channel already: a colleague had it sent again. See whether it stands there twice now.',
   rejected_window:
     'The time in which this channel takes a reply has passed. Choose another way to answer.',
   cause_question_changed:
@@ -832,8 +835,10 @@ export const messages = {
   copied_from: '{place}, copied by {who}',
   why_by_hand: 'Stoep can send nothing here. Answer there yourself, and write down here what you said.',
   by_hand: 'I answered this there myself',
+  group_reads: 'Everybody in the group reads what you answer there',
   by_hand_add: 'Write down answer',
   by_hand_stamp: 'answered by hand, not sent by Stoep',
+  by_hand_stamp_by: 'posted at the channel itself by {who}, {time}',
   notice_overheard: 'This was not said to the municipality; a colleague took it over from Listening.',
 
   // Listening

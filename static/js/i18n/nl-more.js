@@ -53,6 +53,7 @@ export const messages = {
     'Het kanaal zei niet of dit is aangekomen. Controleer het daar eerst; opnieuw versturen kan dubbel aankomen.',
   resolve_sent: 'Is aangekomen',
   resolve_retry: 'Opnieuw versturen',
+  resolve_by_hand: 'Door mij geplaatst',
   resolve_failed: 'Niet aangekomen',
   event_status: '{who} zette de status op {to}',
   event_assign: '{who} wees het toe aan {to}',
@@ -288,6 +289,8 @@ export const messages = {
   event_edited: 'De inwoner wijzigde een bericht',
   event_deleted: 'De inwoner haalde een bericht weg',
   held_resident_changed: 'De inwoner heeft de vraag intussen gewijzigd of weggehaald.',
+  rejected_on_its_way:
+    'Dit staat of komt al op het kanaal: een collega liet het opnieuw versturen. Kijk of het er nu dubbel staat.',
   rejected_window:
     'De tijd waarin dit kanaal een antwoord aanneemt is voorbij. Kies een andere manier om te antwoorden.',
   cause_question_changed:
@@ -852,8 +855,10 @@ export const messages = {
   copied_from: '{place}, overgenomen door {who}',
   why_by_hand: 'Stoep kan hier niets versturen. Antwoord zelf op die plek, en leg hier vast wat je schreef.',
   by_hand: 'Dit heb ik daar zelf geantwoord',
+  group_reads: 'Iedereen in de groep leest mee wat je daar antwoordt',
   by_hand_add: 'Leg antwoord vast',
   by_hand_stamp: 'zelf geantwoord, niet door Stoep verstuurd',
+  by_hand_stamp_by: 'op het kanaal zelf geplaatst door {who}, {time}',
   notice_overheard: 'Dit was niet aan de gemeente gericht; een collega nam het over uit Meeluisteren.',
 
   // Listening

@@ -5,7 +5,7 @@
 import { html } from 'lit-html';
 import { keyed } from 'lit-html/directives/keyed.js';
 import { word } from '../i18n.js';
-import { audience, isPublic } from './channels/audience.js';
+import { audience, audienceIcon, isGroup, isPublic } from './channels/audience.js';
 import { append, count, fillTemplate } from './counting.js';
 import { showDialog } from './dialogs.js';
 import { icon } from './icons.js';
@@ -397,6 +397,7 @@ export function createComposer(context, id, photos) {
         ${blocked && approved ? html`<p class="hint">${t('approved_help')}</p><div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" @click=${choose}>${icon('template')}${t('approved_choose')}</button></div>` : ''}
         ${mode === 'reply' && !blocked ? audience(context, current, account()) : ''}
         ${mode === 'reply' && !blocked && trouble && trouble !== 'working' ? html`<p class="hint">${t('bar_channel_help')}</p>` : ''}
+        ${mode === 'note' && isGroup(current) ? html`<p class="audience open">${audienceIcon(true)}${t('group_reads')}</p>` : ''}
         ${
           mode === 'note' && current.why_not === 'by_hand' && may(context, 'reply')
             ? html`<label class="check"

@@ -6,7 +6,7 @@ import { html } from 'lit-html';
 import { repeat } from 'lit-html/directives/repeat.js';
 import { word } from '../i18n.js';
 import { audienceIcon } from './channels/audience.js';
-import { openInX } from './channels/by-hand.js';
+import { mayBePostedByHand, openInX } from './channels/by-hand.js';
 import { icon } from './icons.js';
 import { areaName, may, personName, residentName } from './names.js';
 
@@ -83,7 +83,9 @@ export function createTimeline(context, photos) {
       </p>`;
     const failed = message.delivery?.state === 'failed';
     if (!failed && message.delivery?.state !== 'uncertain') return '';
-    /** @param {'sent' | 'retry' | 'failed'} outcome */
+    // She posted it there herself; the server may not know it yet.
+    if (message.event?.what === 'by_hand') return '';
+    /** @param {'sent' | 'retry' | 'failed' | 'by_hand'} outcome */
     const resolve = (outcome) => () =>
       store
         .enqueue({
@@ -101,6 +103,7 @@ export function createTimeline(context, photos) {
           ? html`<div class="buttons">
             ${failed ? '' : html`<button class="button" @click=${resolve('sent')}>${t('resolve_sent')}</button>`}
             ${page ? html`<a class="button" href=${page} target="_blank" rel="noopener noreferrer">${t('open_in_x')}</a>` : ''}
+            ${mayBePostedByHand(message) ? html`<button class="button" @click=${resolve('by_hand')}>${t('resolve_by_hand')}</button>` : ''}
             <button class="button" @click=${resolve('retry')}>${t('resolve_retry')}</button>
             ${failed ? '' : html`<button class="button" @click=${resolve('failed')}>${t('resolve_failed')}</button>`}
           </div>`
@@ -121,8 +124,14 @@ export function createTimeline(context, photos) {
   const stamp = (message) => {
     const said = state(message);
     const time = html`<time datetime=${new Date(message.written_ms).toISOString()}>${clocks.time(message.written_ms)}</time>`;
-    if (message.event?.what === 'by_hand')
-      return html`<p class="stamp">${time} · ${t('by_hand_stamp')}${said ? html` · ${said}` : ''}</p>`;
+    if (message.event?.what === 'by_hand') {
+      const { from, to } = message.event;
+      const by =
+        from === store.me().id ? t('you') : from ? personName(context, from) : null;
+      // What Stoep tried before somebody else posted it is over.
+      const waits = message.pending ? said : '';
+      return html`<p class="stamp">${time} · ${by ? t('by_hand_stamp_by', { who: by, time: clocks.moment(to) }) : t('by_hand_stamp')}${waits ? html` · ${waits}` : ''}</p>`;
+    }
     if (message.d !== 'out')
       return html`<p class="stamp">${time}${message.changed_ms ? ` · ${t('message_changed', { time: clocks.moment(message.changed_ms) })}` : ''}${said ? html` · ${said}` : ''}${atChannel(message)}</p>`;
     return html`<details class="stamp">

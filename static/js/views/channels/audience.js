@@ -28,6 +28,12 @@ export function isPublic({ public: said }, account) {
 }
 
 /**
+ * Was it copied from a closed group, in which whoever is in it reads what is answered there? Pure.
+ * @param {Pick<Head, 'why_not' | 'channel'>} head
+ */
+export const isGroup = ({ why_not, channel }) => why_not === 'by_hand' && channel === 'contact';
+
+/**
  * How long the channel still takes a reply, in words; null where that is for ever. Pure.
  * @param {Context['t']} t
  * @param {number | undefined} until_ms

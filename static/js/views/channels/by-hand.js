@@ -8,6 +8,13 @@ const POST = /^https:\/\/x\.com\/\w{1,50}\/status\/(\d{1,20})$/;
 const BY_HAND = new Set(['not_invited', 'cost_cap', 'credits_spent', 'link_costs']);
 
 /**
+ * Can she have posted it herself, where Stoep could not? Pure.
+ * @param {{delivery: {state: string, error: string | null} | null}} reply
+ */
+export const mayBePostedByHand = ({ delivery }) =>
+  delivery?.state === 'failed' && BY_HAND.has(delivery.error ?? '');
+
+/**
  * @param {{text: string, position: number | null, delivery: {error: string | null} | null}} reply
  * @param {{d: string, link?: string, position: number | null}[]} messages  of its conversation, oldest first
  * @returns {string | null} null where posting by hand is no way out
