@@ -195,7 +195,8 @@ test('until the server knows it, the phone shows who posted it by hand', () => {
     payload: { message: 'm1', outcome },
     written_at_ms: 5,
   });
-  const shown = (...entries) => overlayMessages(stored, entries, { id: 'anna' }, null)[0].event;
+  const me = /** @type {any} */ ({ id: 'anna' });
+  const shown = (...entries) => overlayMessages(stored, /** @type {any} */ (entries), me, /** @type {any} */ (null))[0].event;
   assert.deepEqual(shown(entry('waiting')), { what: 'by_hand', from: 'anna', to: 5 });
   assert.equal(shown(entry('rejected')), null);
   assert.equal(shown(entry('waiting', 'retry')), null);

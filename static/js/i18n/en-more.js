@@ -838,6 +838,7 @@ export const messages = {
   group_reads: 'Everybody in the group reads what you answer there',
   by_hand_add: 'Write down answer',
   by_hand_stamp: 'answered by hand, not sent by Stoep',
+  by_you: 'you',
   by_hand_stamp_by: 'posted at the channel itself by {who}, {time}',
   notice_overheard: 'This was not said to the municipality; a colleague took it over from Listening.',
 

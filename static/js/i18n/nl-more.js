@@ -858,6 +858,7 @@ export const messages = {
   group_reads: 'Iedereen in de groep leest mee wat je daar antwoordt',
   by_hand_add: 'Leg antwoord vast',
   by_hand_stamp: 'zelf geantwoord, niet door Stoep verstuurd',
+  by_you: 'jou',
   by_hand_stamp_by: 'op het kanaal zelf geplaatst door {who}, {time}',
   notice_overheard: 'Dit was niet aan de gemeente gericht; een collega nam het over uit Meeluisteren.',
 

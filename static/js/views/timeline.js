@@ -127,7 +127,7 @@ export function createTimeline(context, photos) {
     if (message.event?.what === 'by_hand') {
       const { from, to } = message.event;
       const by =
-        from === store.me().id ? t('you') : from ? personName(context, from) : null;
+        from === store.me().id ? t('by_you') : from ? personName(context, from) : null;
       // What Stoep tried before somebody else posted it is over.
       const waits = message.pending ? said : '';
       return html`<p class="stamp">${time} · ${by ? t('by_hand_stamp_by', { who: by, time: clocks.moment(to) }) : t('by_hand_stamp')}${waits ? html` · ${waits}` : ''}</p>`;
@@ -170,7 +170,7 @@ export function createTimeline(context, photos) {
     const told = event?.what === 'contact' ? event.to : entry?.payload;
     const source = event?.from === 'group' || entry?.payload.via === 'group' ? told?.source : null;
     if (!source) return '';
-    const who = by && by !== store.me().id ? personName(context, by) : t('you');
+    const who = by && by !== store.me().id ? personName(context, by) : t('by_you');
     const place = [word(t, 'source', source), told?.group].filter(Boolean).join(' · ');
     return t('copied_from', { place, who });
   };
