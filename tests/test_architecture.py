@@ -68,8 +68,8 @@ LOWEST = {
 """The ground that the features stand on; it knows none of them."""
 
 ADAPTERS = {
-    *("bluesky", "email", "feed", "forum", "mastodon", "matrix", "open311", "telegram"),
-    *("whatsapp", "x", "platform", "safe", "social"),
+    *("bluesky", "email", "feed", "forum", "mastodon", "matrix", "open311", "signalen"),
+    *("telegram", "whatsapp", "x", "platform", "safe", "social"),
 }
 """What the files of an adapter begin with; `platform_`, `safe_` and `social_http` are shared."""
 

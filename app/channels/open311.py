@@ -1,4 +1,4 @@
-"""Reports on public space in the area (Open311 GeoReport v2; Signalen has it too), read only.
+"""Reports on public space in the area (Open311 GeoReport v2), read only.
 
 They are reports to the department that repairs things, not questions to the coordinator: they go to
 the listening list. Only what lies within the box of the area is taken, when one is given.
@@ -26,6 +26,9 @@ from app.channels.contract import (
     Temporary,
 )
 from app.channels.safe_http import checked_url, fetch
+
+Box = tuple[float, float, float, float]
+"""South, west, north, east in degrees."""
 
 CAPABILITIES = Capabilities(max_chars=0, public=True, threads=False)
 POLL_S = 600.0
@@ -78,14 +81,15 @@ def build(config: Mapping[str, Any], _secret: str, now_ms: Callable[[], int]) ->
     """Make the adapter. Raises Permanent("bad_config")."""
     try:
         url = checked_url(str(config.get("url", ""))).rstrip("/")
-        box = _box(str(config.get("box") or ""))
+        box = box_of(str(config.get("box") or ""))
     except (Permanent, ValueError):
         raise Permanent("bad_config", "url or box") from None
     hosts = tuple(str(host) for host in config.get("private_hosts", ()))
     return Reports(url, str(config.get("jurisdiction_id") or ""), box, now_ms, hosts)
 
 
-def _box(text: str) -> tuple[float, float, float, float] | None:
+def box_of(text: str) -> Box | None:
+    """Read south, west, north, east; None when there is none. Raises ValueError."""
     if not text.strip():
         return None
     south, west, north, east = (float(part) for part in text.split(","))
@@ -101,7 +105,7 @@ class Reports:
         self,
         url: str,
         jurisdiction: str,
-        box: tuple[float, float, float, float] | None,
+        box: Box | None,
         now_ms: Callable[[], int],
         private_hosts: tuple[str, ...] = (),
     ) -> None:
@@ -182,7 +186,7 @@ class Reports:
             address="",
             sender_name="",
             text=f"{text}\n{_status(said)}".strip(),
-            sent_at_ms=min(_ms(stamp) or now_ms, now_ms),
+            sent_at_ms=min(at_ms(stamp) or now_ms, now_ms),
             sender_kind="organisation",
             subject=title[:300],
             public=True,
@@ -214,11 +218,12 @@ def _digest(item: Incoming) -> str:
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(max(at_ms, 0) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _iso(since_ms: int) -> str:
+    return datetime.fromtimestamp(max(since_ms, 0) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _ms(stamp: str) -> int:
+def at_ms(stamp: str) -> int:
+    """Return an ISO 8601 instant, UTC when it names no zone; 0 when it is none."""
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:

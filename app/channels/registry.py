@@ -20,6 +20,7 @@ from app.channels import (
     mastodon_text,
     matrix,
     open311,
+    signalen,
     telegram,
     web,
     whatsapp,
@@ -144,6 +145,15 @@ KINDS: Mapping[str, Kind] = {
         title=("Meldingen (Open311)", "Reports (Open311)"),
         setup=open311.SETUP,
         poll_s=open311.POLL_S,
+        listens=True,
+    ),
+    "signalen": Kind(
+        signalen.CAPABILITIES,
+        signalen.external_id,
+        signalen.build,
+        title=("Meldingen (Signalen)", "Reports (Signalen)"),
+        setup=signalen.SETUP,
+        poll_s=signalen.POLL_S,
         listens=True,
     ),
     "discourse": Kind(

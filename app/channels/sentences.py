@@ -114,6 +114,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Wat er op dit adres staat, is te groot om op te halen.",
         "What is at this address is too large to fetch.",
     ),
+    "area_too_large": (
+        "Er staan te veel meldingen open in dit gebied. Kies een kleiner gebied.",
+        "Too many reports are open in this area. Choose a smaller area.",
+    ),
     "unreadable_there": (
         "Wat de site stuurt, kan Stoep niet lezen.",
         "Stoep cannot read what the site sends.",

@@ -23,6 +23,7 @@ from app.channels.feed import build as build_feed
 from app.channels.matrix import MatrixChannel
 from app.channels.open311 import build as build_reports
 from app.channels.registry import KINDS
+from app.channels.signalen import build as build_map
 from app.channels.telegram import TelegramChannel
 from app.channels.web import WebPage
 from app.channels.whatsapp import WhatsAppChannel
@@ -40,6 +41,7 @@ from tests.peers.forums import DiscoursePeer, ForumPeer, NodebbPeer
 from tests.peers.mail import PASSWORD, MailServers
 from tests.peers.mastodon import Mastodon
 from tests.peers.open311 import Open311Peer
+from tests.peers.signalen import SignalenPeer
 from tests.peers.synapse import Synapse
 from tests.peers.telegram import Telegram
 from tests.peers.whatsapp import WhatsApp
@@ -55,6 +57,9 @@ class Peer(ABC):
     """The platform gives a message another name once it is there."""
     addressed = ""
     """What a question to the team begins with, because the platform wants it named."""
+
+    after = ""
+    """What the adapter puts under what is asked."""
 
     finds = True
     """The platform can be asked whether a message is there."""
@@ -288,6 +293,27 @@ class Desk(Peer):
         self._service.reports(text, at_ms=SystemClock().now_ms() - 60_000, status="")
 
 
+class PublicMap(Peer):
+    """A map of reports, which says of each only what it is about and where."""
+
+    after = "\n53.23000, 6.54000"
+
+    def __init__(self, service: SignalenPeer, here: Site) -> None:
+        self._service = service
+        hosts = [f"127.0.0.1:{here.port}"]
+        config = {"url": here.url(""), "box": "53.2,6.5,53.3,6.6", "private_hosts": hosts}
+        self.adapter = build_map(config, "", SystemClock().now_ms)
+
+    def reply(self) -> Outgoing:
+        raise NotImplementedError
+
+    def received(self) -> list[str]:
+        return []
+
+    def ask(self, text: str) -> None:
+        self._service.reports("Overig", at_ms=SystemClock().now_ms() - 60_000, parent=text)
+
+
 class Board(Peer):
     """A forum of either kind, where a neighbour said something that does not concern us."""
 
@@ -321,7 +347,7 @@ class Board(Peer):
 
 CHANNELS = ["email", "web", "matrix", "mastodon", "bluesky", "whatsapp", "telegram", "x"]
 CHANNELS += ["discourse", "nodebb"]
-READ_ONLY = ["feed", "open311"]
+READ_ONLY = ["feed", "open311", "signalen"]
 FORUMS: dict[str, type[ForumPeer]] = {"discourse": DiscoursePeer, "nodebb": NodebbPeer}
 SOURCES = ["email", "matrix", "mastodon", "bluesky", "telegram", "x"]
 SOURCES += ["discourse", "nodebb", *READ_ONLY]
@@ -367,6 +393,13 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 @pytest.fixture
+async def public_map() -> AsyncIterator[PublicMap]:
+    service = SignalenPeer()
+    async with site(service.answer) as here:
+        yield PublicMap(service, here)
+
+
+@pytest.fixture
 async def discourse() -> AsyncIterator[Board]:
     forum = DiscoursePeer()
     async with site(forum.answer) as here:
@@ -396,7 +429,8 @@ def peer(request: pytest.FixtureRequest) -> Peer:
         return XMessages(request.getfixturevalue("x_platform"))
     if request.param == "whatsapp":
         return WhatsAppChat(request.getfixturevalue("cloud"))
-    others = {"feed": "newspaper", "open311": "desk", "discourse": "discourse", "nodebb": "nodebb"}
+    others = {"feed": "newspaper", "open311": "desk", "signalen": "public_map"}
+    others |= {"discourse": "discourse", "nodebb": "nodebb"}
     if request.param in others:
         other: Peer = request.getfixturevalue(others[request.param])
         return other
@@ -508,7 +542,7 @@ async def test_what_was_fetched_is_not_fetched_again_and_has_one_name(peer: Peer
         assert [item.external_id for item in again] == [item.external_id for item in first]
     peer.ask("Twee")
     newer = await until(lambda: _messages(peer, batch.cursor))
-    assert [item.text for item in newer] == [f"{peer.addressed}Twee"]
+    assert [item.text for item in newer] == [f"{peer.addressed}Twee{peer.after}"]
     await peer.adapter.close()
 
 
@@ -517,7 +551,7 @@ async def test_what_was_fetched_is_not_fetched_again_and_has_one_name(peer: Peer
 async def test_a_cursor_that_nobody_knows_starts_over(peer: Peer, cursor: str) -> None:
     peer.ask("Hallo")
     (item,) = await until(lambda: _messages(peer, cursor))
-    assert item.text == f"{peer.addressed}Hallo"
+    assert item.text == f"{peer.addressed}Hallo{peer.after}"
     await peer.adapter.close()
 
 

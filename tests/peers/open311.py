@@ -1,8 +1,8 @@
 """A service of reports on public space, written from Open311 GeoReport v2 and not from our adapter.
 
 Source: wiki.open311.org/GeoReport_v2, "GET Service Requests"; read November 2026. Of the filters
-only `start_date` and `jurisdiction_id` are known. Not covered: XML, discovery, requests that have
-only a token yet, and Signalen's own interface. No real service was run.
+only `start_date` and `jurisdiction_id` are known. Not covered: XML, discovery, and requests that
+have only a token yet. No real service was run.
 """
 
 import asyncio

@@ -296,6 +296,7 @@ export const messages = {
     'This web address lies inside a private network. Stoep fetches nothing there.',
   cause_too_many_redirects: 'The site sends us on to another address too often.',
   cause_too_large_there: 'What is at this address is too large to fetch.',
+  cause_area_too_large: 'Too many reports are open in this area. Choose a smaller area.',
   cause_unreadable_there: 'Stoep cannot read what the site sends.',
   cause_page_gone: 'There is nothing at this address any more.',
   cause_page_refused: 'The site refuses to show us this address.',

@@ -302,6 +302,7 @@ export const messages = {
   cause_private_address: 'Dit webadres ligt binnen een eigen netwerk. Stoep haalt daar niets op.',
   cause_too_many_redirects: 'De site stuurt te vaak door naar een ander adres.',
   cause_too_large_there: 'Wat er op dit adres staat, is te groot om op te halen.',
+  cause_area_too_large: 'Er staan te veel meldingen open in dit gebied. Kies een kleiner gebied.',
   cause_unreadable_there: 'Wat de site stuurt, kan Stoep niet lezen.',
   cause_page_gone: 'Op dit adres staat niets meer.',
   cause_page_refused: 'De site weigert dit adres aan ons te laten zien.',
