@@ -31,20 +31,25 @@ def register(commands: Any, write: Write) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "import",
         help="take in the archive of a platform that closed",
-        description="A zip with archive.json, messages.csv or a Mastodon export (outbox.json). It "
-        "becomes a read-only channel. Imported again, only what is new is added.",
+        description="A zip with archive.json, messages.csv, a Mastodon export (outbox.json) or "
+        "HTML pages with microformats (h-entry). It becomes a read-only channel. Imported again, "
+        "only what is new is added.",
     )
     parser.add_argument("file", type=Path)
     parser.add_argument("--team", required=True, help="name or id of the team that keeps it")
     parser.add_argument("--area", help="CBS code of where its conversations belong")
     parser.add_argument("--name", default="", help="as colleagues know it; the platform otherwise")
+    parser.add_argument(
+        "--ours", action="append", default=[], metavar="AUTHOR",
+        help="on HTML pages: a name under which the municipality wrote; may be repeated",
+    )  # fmt: skip
     parser.set_defaults(run=lambda args, settings: _run(args, settings, write))
 
 
 def _run(args: argparse.Namespace, settings: Settings, write: Write) -> int:
     now_ms = SystemClock().now_ms()
     try:
-        archive = archive_import.read(args.file, now_ms)
+        archive = archive_import.read(args.file, now_ms, args.ours)
     except archive_import.BadArchive as error:
         raise StoepError(str(error)) from None
     name = args.name or archive.platform
@@ -57,6 +62,8 @@ def _run(args: argparse.Namespace, settings: Settings, write: Write) -> int:
         counts = write(settings, lambda s, some=some: _keep(s, account_id, some, now_ms))
         begun, added = begun + counts[0], added + counts[1]
     print(f"{name}: {begun} conversations and {added} messages are added.")
+    if archive.left_out:
+        print(f"{archive.left_out} entries without a date or without words were left out.")
     return 0
 
 

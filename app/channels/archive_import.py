@@ -1,9 +1,9 @@
 """An archive of a platform that closed, read from a zip that nobody vouches for.
 
-The form is described in `archive.md`: `archive.json` or `messages.csv`, or what a Mastodon server
-exports (`outbox.json`). Nothing is unpacked to the disk. Of the zip only the one file that is known
-is opened, after the list of its members was looked through; it is read to a limit, whatever size it
-claims.
+The form is described in `archive.md`: `archive.json` or `messages.csv`, what a Mastodon server
+exports (`outbox.json`), or HTML pages (`archive_pages`). Nothing is unpacked to the disk. Of the
+zip only what is known is opened, after the list of its members was looked through; it is read to a
+limit, whatever size it claims.
 """
 
 import csv
@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,15 +64,24 @@ class Archive:
 
     platform: str
     threads: list[Thread]
+    left_out: int = 0
+    """Entries of pages that had no date, or no words."""
 
 
-def read(path: Path, now_ms: int) -> Archive:
-    """Read a zip. Raises BadArchive, and then nothing of it was taken."""
+def read(path: Path, now_ms: int, ours: Collection[str] = ()) -> Archive:
+    """Read a zip; on pages, what was written by `ours` is the municipality's own.
+
+    Raises BadArchive, and then nothing of it was taken.
+    """
     try:
         if path.stat().st_size > MAX_ZIP_BYTES:
             raise BadArchive("The file is larger than 500 MB.")
         with zipfile.ZipFile(path) as zipped:
-            name, body = _open(zipped)
+            members = _looked_through(zipped)
+            known = _known(members)
+            if known is None:
+                return _from_pages(zipped, members, now_ms, ours)
+            name, body = known.filename, read_member(zipped, known)
     except FileNotFoundError:
         raise BadArchive(f"There is no file {path}.") from None
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError):
@@ -100,7 +109,7 @@ def _brief(error: Exception) -> str:
     return f"{error} is missing." if isinstance(error, KeyError) else type(error).__name__
 
 
-def _open(zipped: zipfile.ZipFile) -> tuple[str, bytes]:
+def _looked_through(zipped: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     members = zipped.infolist()
     if len(members) > MAX_MEMBERS:
         raise BadArchive(f"There are more than {MAX_MEMBERS} files in it.")
@@ -108,22 +117,58 @@ def _open(zipped: zipfile.ZipFile) -> tuple[str, bytes]:
         parts = member.filename.replace("\\", "/").split("/")
         if member.filename.startswith("/") or ".." in parts or ":" in parts[0]:
             raise BadArchive("A file in it has a path that leads outside.")
+    return members
+
+
+def _known(members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo | None:
+    """Return the file that is read; None when there are only pages."""
+    from app.channels.archive_pages import is_page
+
     found = [member for name in OUR_FILES for member in members if member.filename == name]
-    if not found:
-        raise BadArchive(f"There is none of {', '.join(OUR_FILES)} at its top.")
-    member = found[0]
-    if sum(other.filename == member.filename for other in members) > 1:
-        raise BadArchive(f"There are two files {member.filename} in it.")
+    if found:
+        _only_one(found[0], [member.filename for member in members])
+        return found[0]
+    if not any(map(is_page, members)):
+        raise BadArchive(f"There is none of {', '.join(OUR_FILES)} at its top, and no HTML page.")
+    return None
+
+
+def _only_one(member: zipfile.ZipInfo, names: list[str]) -> None:
+    if names.count(member.filename) > 1:
+        raise BadArchive(f"There are two files {ascii(member.filename)[1:-1][:200]} in it.")
+
+
+def read_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, most: int = 0) -> bytes:
+    """Return one file of a zip, never more than `most` bytes of it. Raises BadArchive."""
+    name = ascii(member.filename)[1:-1][:200]
     if member.flag_bits & 1:
         raise BadArchive("It is locked with a password.")
     if (member.external_attr >> 16) & 0o170000 == 0o120000:
-        raise BadArchive(f"{member.filename} is a link and not a file.")
-    most = min(MAX_READ_BYTES, max(member.compress_size, 1_000) * MAX_RATIO)
+        raise BadArchive(f"{name} is a link and not a file.")
+    most = min(most or MAX_READ_BYTES, max(member.compress_size, 1_000) * MAX_RATIO)
     with zipped.open(member) as opened:
         body = opened.read(most + 1)  # never more, whatever it claims to be
     if len(body) > most:
-        raise BadArchive(f"{member.filename} is too large, or squeezed too hard to be a text.")
-    return member.filename, body
+        raise BadArchive(f"{name} is too large, or squeezed too hard to be a text.")
+    return body
+
+
+def _from_pages(
+    zipped: zipfile.ZipFile, members: list[zipfile.ZipInfo], now_ms: int, ours: Collection[str]
+) -> Archive:
+    from app.channels.archive_pages import Pages, is_page
+
+    found = [member for member in members if is_page(member)]
+    if len({member.filename for member in found}) < len(found):
+        raise BadArchive("There are two pages of the same name in it.")
+    pages = Pages(zipped, found, ours)
+    try:
+        threads = _threads(pages.rows(), now_ms)
+    except ValueError:
+        raise BadArchive("A message on its pages is in the future, or no message.") from None
+    if not threads:
+        raise BadArchive("There is no message on its pages: no h-entry with a date and words.")
+    return Archive("", threads, pages.left_out)
 
 
 Row = tuple[str, str, Old]
@@ -140,7 +185,9 @@ def _from_json(told: Any) -> tuple[str, Iterator[Row]]:
                 yield (
                     _name(thread["id"]),
                     str(thread.get("subject") or ""),
-                    _old(one["id"], one["at"], one["author"], one["text"], one.get("ours") is True),
+                    old_of(
+                        one["id"], one["at"], one["author"], one["text"], one.get("ours") is True
+                    ),
                 )
 
     return str(told["platform"]), rows()
@@ -153,7 +200,7 @@ def _from_csv(text: str) -> Iterator[Row]:
         raise KeyError(", ".join(sorted(missing)))
     for one in lines:
         ours = (one.get("ours") or "").strip().lower() in {"1", "true", "yes", "ja"}
-        old = _old(one["id"], one["at"], one["author"], one["text"], ours)
+        old = old_of(one["id"], one["at"], one["author"], one["text"], ours)
         yield _name(one["conversation"]), one.get("subject") or "", old
 
 
@@ -172,11 +219,12 @@ def _from_mastodon(told: Any) -> Iterator[Row]:
         # What answered another post of this account lies with that; others' posts are not exported.
         first = str(note.get("inReplyTo") or note["id"])
         text = html_to_text(str(note.get("content") or ""))
-        old = _old(note["id"], note["published"], note.get("attributedTo") or "", text, True)
+        old = old_of(note["id"], note["published"], note.get("attributedTo") or "", text, True)
         yield first, str(note.get("summary") or ""), old
 
 
-def _old(name: Any, at: Any, author: Any, text: Any, ours: bool) -> Old:
+def old_of(name: Any, at: Any, author: Any, text: Any, ours: bool) -> Old:
+    """Return a message as it is kept. Raises ValueError for what is none."""
     moment = datetime.fromisoformat(str(at))
     at_ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     whole = _storable(str(text or ""))

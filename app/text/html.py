@@ -8,6 +8,7 @@ sees well-formed markup. HTML that is nested or stuffed beyond reason would cost
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import unescape
 from html.parser import HTMLParser
 
@@ -15,6 +16,8 @@ import nh3
 
 MAX_HTML_CHARS = 500_000
 MAX_OPEN_ELEMENTS = 300
+MAX_REPEATED = 500_000
+"""Formatting elements that may have to be opened again, all together."""
 MAX_TAG_CHARS = 8_000
 MAX_QUOTE_DEPTH = 20
 
@@ -34,6 +37,7 @@ _NOT_NESTING = _words(
     "area base br col dd dt hr img input li link meta option p param source tbody td tfoot th "
     "thead tr wbr"
 )
+_FORMATTING = _words("a b big code em font i nobr s small strike strong tt u")
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _ANY_TAG = re.compile(r"<[^<>]*>?")
@@ -45,7 +49,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 def html_to_text(html: str) -> str:
     """Return what a reader of this HTML would read; a quoted mail gets `> ` before each line."""
     html = _DATA_URI.sub("", html[:MAX_HTML_CHARS])
-    if _beyond_reason(html):
+    if beyond_reason(html):
         return _BLANK_LINES.sub("\n\n", unescape(_ANY_TAG.sub(" ", html))).strip()
     clean = nh3.clean(
         html,
@@ -61,14 +65,25 @@ def html_to_text(html: str) -> str:
     return writer.text()
 
 
-def _beyond_reason(html: str) -> bool:
-    opened = 0
+def beyond_reason(html: str) -> bool:
+    """Say whether reading this HTML as a browser would may cost quadratic time."""
+    opened: list[str] = []
+    formatting: Counter[str] = Counter()
+    repeated = 0
     for tag in _TAG.finditer(html):
-        if tag[2].lower() not in _NOT_NESTING:
-            opened += -1 if tag[1] else 1
-            opened = max(0, opened)
-            if opened > MAX_OPEN_ELEMENTS:
-                return True
+        name = tag[2].lower()
+        # A browser opens what is bold again in each paragraph until it is closed by its own name.
+        if name in _FORMATTING:
+            formatting[name] = max(0, formatting[name] + (-1 if tag[1] else 1))
+        repeated += formatting.total()
+        if name not in _NOT_NESTING:
+            if not tag[1]:
+                opened.append(name)
+            elif name in opened:  # closing what is not open closes nothing
+                while opened.pop() != name:
+                    pass
+        if len(opened) > MAX_OPEN_ELEMENTS or repeated > MAX_REPEATED:
+            return True
     # From a "<" to the next ">": attributes without end are as costly as elements without end.
     return any(
         len(piece) - max(0, piece.find("<")) > MAX_TAG_CHARS and "<" in piece

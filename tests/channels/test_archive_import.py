@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import Session, select
 
 from app.accounts import people
-from app.channels import archive_import
+from app.channels import archive_import, archive_pages
 from app.channels.archive_import import BadArchive, read
 from app.channels.models import Account
 from app.cli import main
@@ -241,3 +241,144 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(broken)
     with pytest.raises(BadArchive):
         read(tmp_path / "x.zip", NOW_MS)
+
+
+def page(*told: str, head: str = '<meta charset="utf-8">') -> bytes:
+    return f"<!doctype html>{head}<body>{''.join(told)}".encode()
+
+
+def krabbel(
+    name: str, text: str = "Komt u ook?", *, at: str = "2011-06-01T19:30:00+02:00", by: str = "Jan",
+    more: str = "",
+) -> str:  # fmt: skip
+    return (
+        f'<div class="h-entry"><a class="u-url" href="/krabbel/{name}">'
+        f'<time class="dt-published" datetime="{at}">toen</time></a>'
+        f'<span class="p-author">{by}</span><div class="e-content"><p>{text}</p></div>{more}</div>'
+    )
+
+
+def answers(name: str) -> str:
+    return f'<a class="u-in-reply-to" href="/krabbel/{name}">antwoord op</a>'
+
+
+def test_pages_are_read_thread_by_thread_each_message_once(
+    db: Database, imports: Import, tmp_path: Path
+) -> None:
+    later = krabbel("2", "Wij komen.", at="2011-06-02", by="Gemeente", more=answers("1"))
+    comment = (
+        '<div class="u-comment h-cite"><span class="p-author">Fatma</span>'
+        '<a class="u-url" href="/krabbel/3">#</a>'
+        '<time class="dt-published">2011-06-03T10:00Z</time>'
+        '<p class="e-content">Ik ook!</p></div>'
+    )
+    pages = {
+        "krabbels/2.html": page(later),
+        "krabbels/1.HTM": page(krabbel("1", more=comment)),
+        # Lists show what stands on pages of its own too, cut short.
+        "index.html": page(krabbel("1", "Komt"), later, '<div class="h-entry">Zonder datum</div>'),
+        "foto.jpg": b"\xff\xd8",
+        "los.xhtml": page(krabbel("9", "Iets anders.", at="2012-01-01")),
+    }
+    path = tmp_path / "h.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, body in pages.items():
+            made.writestr(name, body)
+    told = imports(path, "--name", "Hyves", "--ours", "gemeente")
+    assert "2 conversations and 4 messages" in told
+    assert "1 entries without a date or without words were left out." in told
+    rows = [(one.direction, one.sender_name, one.text) for one in stored(db)]
+    assert sorted(rows) == [
+        ("in", "Fatma", "Ik ook!"),
+        ("in", "Jan", "Iets anders."),
+        ("in", "Jan", "Komt u ook?"),
+        ("out", "Gemeente", "Wij komen."),
+    ]
+    by_conversation = {one.conversation_id for one in stored(db) if one.text != "Iets anders."}
+    assert len(by_conversation) == 1
+    assert "0 conversations and 0 messages" in imports(path, "--name", "Hyves")
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (page(krabbel("1", "Één café")), "Één café"),
+        (page(krabbel("1", "Één café"), head=""), "Één café"),
+        (page(krabbel("1", "Één café"), head="").decode().encode("cp1252"), "Één café"),
+        (
+            page(krabbel("1", "€ 5"), head="<meta charset=iso-8859-1>").decode().encode("cp1252"),
+            "€ 5",
+        ),
+        (
+            page(krabbel("1", "€ 5"), head='<meta content="text/html; charset=iso-8859-15">')
+            .decode().encode("iso-8859-15"),
+            "€ 5",
+        ),
+        (page(krabbel("1", "Één café"), head="").decode().encode("utf-16"), "Één café"),
+        (b"\xef\xbb\xbf" + page(krabbel("1", "Één café")), "Één café"),
+        (page(krabbel("1", "Één"), head="<meta charset=idna>"), "Één"),
+        (page(krabbel("1", "Één"), head="<meta charset=zip>"), "Één"),
+    ],
+    ids=["said", "utf-8", "windows", "latin1", "latin9", "utf-16", "mark", "idna", "no charset"],
+)  # fmt: skip
+def test_a_page_may_be_written_in_what_it_says(tmp_path: Path, raw: bytes, text: str) -> None:
+    (thread,) = read(zipped(tmp_path / "h.zip", x__html=raw), NOW_MS).threads
+    assert [old.text for old in thread.messages] == [text]
+
+
+def test_who_answer_each_other_are_one_conversation(tmp_path: Path) -> None:
+    ring = [krabbel(str(n), more=answers(str((n + 1) % 3))) for n in range(3)]
+    outside = krabbel("7", "Ook hier", more=answers("1"), at="2010-01-01")
+    (thread,) = read(zipped(tmp_path / "h.zip", x__html=page(outside, *ring)), NOW_MS).threads
+    assert len(thread.messages) == 4
+
+
+def test_a_long_chain_of_answers_is_followed_in_no_time(tmp_path: Path) -> None:
+    chain = [krabbel(str(n), more=answers(str(n - 1))) for n in range(1, 3_000)]
+    (thread,) = read(zipped(tmp_path / "h.zip", x__html=page(*chain)), NOW_MS).threads
+    assert len(thread.messages) == 2_999
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"x__html": page("<p>Niets")}, "no message on its pages"),
+        ({"x__html": page(krabbel("1", at="2999-01-01"))}, "in the future"),
+        ({"x__html": page("<div class=h-entry>" * 400)}, "no page that can be read"),
+        ({"x__html": b" " * 50_000_000}, "squeezed too hard"),
+        ({"x__html": page(krabbel("1"), "<!--" + "x y " * 600_000 + "-->")}, "too large"),
+        ({"x__txt": page(krabbel("1"))}, "no HTML page"),
+    ],
+    ids=["nothing", "future", "nested", "bomb", "large", "no page"],
+)
+def test_pages_that_cannot_be_taken_are_refused(
+    tmp_path: Path, files: dict[str, bytes], sentence: str
+) -> None:
+    with pytest.raises(BadArchive, match=sentence):
+        read(zipped(tmp_path / "x.zip", **files), NOW_MS)
+
+
+def test_many_pages_together_are_bounded_and_a_page_given_twice_or_a_link_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = zipped(tmp_path / "a.zip", a__html=page(krabbel("1")), b__html=page(krabbel("2")))
+    assert len(read(both, NOW_MS).threads) == 2
+    monkeypatch.setattr(archive_pages, "MAX_READ_BYTES", len(page(krabbel("1"))) + 10)
+    with pytest.raises(BadArchive, match="together"):
+        read(both, NOW_MS)
+    monkeypatch.undo()
+    monkeypatch.setattr(archive_pages, "MAX_MESSAGES", 1)
+    with pytest.raises(BadArchive, match="more than 1 messages"):
+        read(both, NOW_MS)
+    link = zipfile.ZipInfo("x.html")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "l.zip", "w") as made:
+        made.writestr(link, "/etc/passwd")
+    with pytest.raises(BadArchive, match="a link"):
+        read(tmp_path / "l.zip", NOW_MS)
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as made:
+        made.writestr("x.html", page(krabbel("1")))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            made.writestr("x.html", page(krabbel("2")))
+    with pytest.raises(BadArchive, match="same name"):
+        read(tmp_path / "d.zip", NOW_MS)

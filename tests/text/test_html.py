@@ -53,6 +53,8 @@ def test_it_never_raises(html: str) -> None:
         "<div" + " a" * 150_000 + ">x",
         ("<div>" * 299 + "x" + "</div>" * 299) * 100,
         "<table><tr>" * 40_000,
+        "<div></x>" * 50_000,
+        "<p>" + "".join(f"<b class=x{n}>" for n in range(299)) + "</p>" + "<p>x" * 100_000,
     ],
     ids=lambda evil: evil[:12],
 )
