@@ -81,7 +81,12 @@ class Stream:
         import httpx
 
         timeout = httpx.Timeout(self._timeout_s, read=SILENCE_S)
-        headers = {"authorization": f"Bearer {self._token}", "accept": "text/event-stream"}
+        headers = {
+            "authorization": f"Bearer {self._token}",
+            "accept": "text/event-stream",
+            # It is read as it comes: unpacked, one piece of it might be a thousand times as large.
+            "accept-encoding": "identity",
+        }
         try:
             async with (
                 httpx.AsyncClient(base_url=self._base, timeout=timeout, trust_env=False) as client,
@@ -103,7 +108,7 @@ class Stream:
 
     async def _read(self, response: httpx.Response) -> None:
         event, buffer = b"", b""
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_raw():
             *lines, buffer = (buffer + piece).split(b"\n")
             if len(buffer) > MAX_LINE_BYTES:
                 raise Temporary("platform_unreachable", "a line without end")

@@ -17,7 +17,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from app.channels.contract import Permanent, Temporary, Unconfirmed
+from app.channels import safe_http
+from app.channels.contract import ChannelError, Permanent, Temporary, Unconfirmed
 
 if TYPE_CHECKING:
     import httpx
@@ -103,7 +104,7 @@ class PlatformApi:
                 opened = True
                 answer = await client.send(built, stream=True)
                 try:
-                    content = await _read(answer, max_bytes)
+                    content = await safe_http.read_bounded(answer, max_bytes)
                 finally:
                     await answer.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -116,10 +117,13 @@ class PlatformApi:
             if changes and opened:
                 raise Unconfirmed("answer_lost", "an address that cannot be one") from None
             raise Permanent("bad_config", "a sign in it that no request can carry") from None
-        if content is None:
+        except ChannelError as error:
+            # The platform did answer: with too much, or packed so that nobody can read it.
             if changes:
-                raise Unconfirmed("answer_lost", "the answer was too large")
-            raise Permanent("answer_too_large", f"over {max_bytes} bytes")
+                raise Unconfirmed("answer_lost", error.code) from None
+            if error.code == "site_too_large":
+                raise Permanent("answer_too_large", f"over {max_bytes} bytes") from None
+            raise _unreachable(error) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status_code, headers, content)
 
@@ -136,19 +140,10 @@ class PlatformApi:
             # It writes every address at INFO, and some platforms want a secret in there.
             for name in ("httpx", "httpcore"):
                 logging.getLogger(name).setLevel(logging.WARNING)
-            self._client = httpx.AsyncClient(headers={"User-Agent": "Stoep"})
+            # Only what can be unpacked up to a limit (`safe_http`) is asked for.
+            headers = {"User-Agent": "Stoep", "Accept-Encoding": "gzip, deflate"}
+            self._client = httpx.AsyncClient(headers=headers)
         return self._client
-
-
-async def _read(answer: httpx.Response, max_bytes: int) -> bytes | None:
-    """Return the body, or None when there is more of it than is wanted."""
-    pieces, size = [], 0
-    async for piece in answer.aiter_bytes():
-        size += len(piece)
-        if size > max_bytes:
-            return None
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _unreachable(error: Exception) -> Temporary:
