@@ -25,6 +25,7 @@ from app.channels.contract import (
     Temporary,
     Unconfirmed,
 )
+from app.channels.matrix_allowance import Allowance
 from app.channels.matrix_events import (
     MESSAGES,
     ROOM_CHANGES,
@@ -37,7 +38,7 @@ from app.channels.matrix_events import (
 )
 from app.channels.matrix_rooms import Rooms, at
 from app.channels.matrix_session import CLIENT, MatrixSession, MatrixSettings
-from app.channels.platform_http import dig, dig_dict, dig_int, dig_list, dig_text
+from app.channels.platform_http import TIMEOUT_S, dig, dig_dict, dig_int, dig_list, dig_text
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,9 @@ MAX_SYNC_BYTES = 64_000_000
 PAGE = 50
 MAX_PAGES = 10
 """How far is read back in a room where more was said than one answer holds."""
+
+TOO_SLOW = frozenset({"ReadTimeout", "TimeoutError"})
+"""How `platform_http` says that the line was open and nothing came in time."""
 
 POLL_S = 30.0
 INVITED_MS = 24 * 3600 * 1000
@@ -102,12 +106,14 @@ class Inbox:
         rooms: Rooms,
         now_ms: Callable[[], int],
         max_pages: int,
+        allowance: Callable[[], Allowance] = Allowance,
     ) -> None:
         self._settings = settings
         self._session = session
         self._rooms = rooms
         self._now_ms = now_ms
         self._max_pages = max_pages
+        self._allowance = allowance
         self._ahead: tuple[str, dict[str, Any]] | None = None
         self._seen = ""
         """The cursor that was given out last, to wait behind."""
@@ -116,6 +122,7 @@ class Inbox:
         """See Source. The cursor is the server's token, its time, and who invites us."""
         known, answer = await self._sync(Cursor.read(cursor), 0.0)
         now_ms = self._now_ms()
+        left = self._allowance()
         items: list[Incoming | DeliveryReport] = []
         echoes: list[str] = []
         gap_to_ms = 0
@@ -126,7 +133,7 @@ class Inbox:
                 gap_to_ms = max(gap_to_ms, dig_int(events, 0, "origin_server_ts"))
             echoes += [delivery_of(event) for event in events if self._ours(event)]
             try:
-                items += await self._read(room_id, events, now_ms)
+                items += await self._read(room_id, events, now_ms, left)
                 items += await self._receipts(room_id, joined)
             except Permanent as error:
                 if error.code != "not_in_room":
@@ -200,13 +207,19 @@ class Inbox:
     def _ours(self, event: Any) -> bool:
         return dig_text(event, "sender") == self._settings.user
 
-    async def _read(self, room_id: str, events: list[Any], now_ms: int) -> list[Incoming]:
+    async def _read(
+        self, room_id: str, events: list[Any], now_ms: int, left: Allowance
+    ) -> list[Incoming]:
         found = [
-            await self._taken(room_id, event, now_ms) for event in events if not self._ours(event)
+            await self._taken(room_id, event, now_ms, left)
+            for event in events
+            if not self._ours(event)
         ]
         return [item for item in found if item is not None]
 
-    async def _taken(self, room_id: str, event: Any, now_ms: int) -> Incoming | None:
+    async def _taken(
+        self, room_id: str, event: Any, now_ms: int, left: Allowance
+    ) -> Incoming | None:
         """Read one event of somebody else, with its file."""
         if dig_text(event, "type") not in MESSAGES:
             return None
@@ -217,7 +230,7 @@ class Inbox:
         if item.kind == "edit" and not await self._wrote(room_id, event):
             return None
         file = file_of(event) if item.kind == "new" else None
-        return item if file is None else await self._with_file(item, file)
+        return item if file is None else await self._with_file(item, file, left)
 
     async def _wrote(self, room_id: str, event: Any) -> bool:
         """Say whether whoever edits a message wrote it: servers pass on anybody's edit."""
@@ -228,23 +241,29 @@ class Inbox:
             return False
         return bool(dig_text(event, "sender")) and original.get("sender") == event["sender"]
 
-    async def _with_file(self, item: Incoming, file: File) -> Incoming:
+    async def _with_file(self, item: Incoming, file: File, left: Allowance) -> Incoming:
         """Fetch a file through our own server, which alone talks to the one that has it."""
         lost = replace(item, notices=(*item.notices, "attachments_dropped"))
-        if file.size_bytes > MAX_FILE_BYTES:
+        most_bytes = min(MAX_FILE_BYTES, left.left_bytes)
+        left_s = left.left_s
+        if file.size_bytes > most_bytes or left_s <= 0:
             return lost
         place = f"{quote(file.server, safe=':')}/{quote(file.media_id, safe='')}"
         try:
             answer = await self._session.ask(
-                "GET", f"/_matrix/client/v1/media/download/{place}", max_bytes=MAX_FILE_BYTES
+                "GET",
+                f"/_matrix/client/v1/media/download/{place}",
+                timeout_s=min(TIMEOUT_S, left_s),
+                max_bytes=most_bytes,
             )
         except Permanent:
             return lost
         except Temporary as error:
             # Our server is there, the one that has the file is not: that holds up nothing.
-            if error.code != "platform_busy":
+            if error.code != "platform_busy" and error.detail not in TOO_SLOW:
                 raise
             return lost
+        left.take(len(answer.content))
         if not answer.fine:
             return lost
         kept = IncomingAttachment(file.name, file.media_type, answer.content)
