@@ -44,7 +44,6 @@ router = APIRouter(prefix="/hooks", include_in_schema=False)
 @router.get("/{account_id}")
 async def challenge(request: Request, account_id: Id) -> Response:
     """Answer a platform that asks whether this address is ours."""
-    await limit(request, f"hook {account_id}", times=CALLS, period_s=PERIOD_S)
     adapter = await _adapter(request, account_id)
     try:
         if not isinstance(adapter, Challenging):
@@ -65,9 +64,8 @@ async def challenge(request: Request, account_id: Id) -> Response:
 @router.post("/{account_id}")
 async def call(request: Request, account_id: Id) -> Response:
     """Take in what the platform tells us, all of it in one transaction, or none."""
-    await limit(request, f"hook {account_id}", times=CALLS, period_s=PERIOD_S)
-    body = await request.body()
     adapter = await _adapter(request, account_id)
+    body = await request.body()
     try:
         if not isinstance(adapter, Receiver):
             raise NotFound
@@ -107,6 +105,10 @@ async def take(request: Request, account_id: str, items: list[Incoming | Deliver
 
 
 async def _adapter(request: Request, account_id: str) -> Adapter:
+    """Return the adapter of whom is called. Raises NotFound, and TooMany.
+
+    Calls are counted only for an account that is there: nobody fills the table by calling names.
+    """
     state = request.app.state
 
     def find(session: Session) -> tuple[Account, str] | None:
@@ -120,6 +122,7 @@ async def _adapter(request: Request, account_id: str) -> Adapter:
     if found is None:
         raise NotFound
     account, sealed = found
+    await limit(request, f"hook {account_id}", times=CALLS, period_s=PERIOD_S)
     try:
         secret = unseal(state.settings, sealed)
         adapter = registry.adapter_of(account, secret, state.clock.now_ms)

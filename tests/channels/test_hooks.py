@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session, select
 
 from app.channels.hooks import BAD
@@ -111,6 +112,21 @@ async def test_an_account_that_is_not_called_is_not_there(
     http = noord.resident.http
     assert (await http.post(f"/hooks/{account}", content=b"[]")).status_code == 404
     assert (await http.get(f"/hooks/{account}?challenge=x")).status_code == 404
+
+
+async def test_who_calls_what_is_not_there_leaves_nothing_behind(noord: Neighbourhood) -> None:
+    def counted(session: Session) -> int:
+        found: int = session.execute(text("SELECT count(*) FROM rate_count")).scalar_one()
+        return found
+
+    http = noord.resident.http
+    before = noord.town.db.read_now(counted)
+    for number in range(3):
+        assert (await http.post(f"/hooks/nobody-{number}", content=b"[]")).status_code == 404
+        assert (await http.get(f"/hooks/nobody-{number}?challenge=x")).status_code == 404
+    assert noord.town.db.read_now(counted) == before
+    await calls(noord, [shout()])
+    assert noord.town.db.read_now(counted) == before + 1
 
 
 async def test_an_account_that_is_off_takes_no_call(noord: Neighbourhood) -> None:
