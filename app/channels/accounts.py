@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from app.accounts.models import Area, Team
 from app.channels import registry
-from app.channels.contract import ChannelError, Receiver, Setup, Temporary
+from app.channels.contract import ChannelError, Known, Receiver, Setup, Temporary
 from app.channels.models import Account
 from app.channels.setup import Values, identity
 from app.config import Settings
@@ -25,6 +25,9 @@ from app.secrets import seal, unseal
 
 CHECK_S = 18.0
 """How long a platform may take to let us in: a phone waits 20 seconds for an answer of ours."""
+
+KNOWN_AS = "known_as"
+"""In an account's config: the platform's own lasting name for it, where it has one."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,12 @@ class Candidate:
     renews: str | None = None
     """The id of the account that is signed in again; None is a new one."""
 
+    def is_known_as(self, name: str) -> None:
+        """Remember what the platform calls it; what was known of other values holds no more."""
+        self.config = {key: value for key, value in self.config.items() if key != KNOWN_AS}
+        if name:
+            self.config[KNOWN_AS] = name[:500]
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -48,6 +57,8 @@ class Tried:
     error: ChannelError | None
     called: bool = False
     """It calls us: messages come in at a webhook of this account."""
+    known_as: str = ""
+    """What the platform itself calls the account."""
 
 
 def setup_of(kind: str) -> Setup:
@@ -67,16 +78,19 @@ async def try_out(candidate: registry.AccountLike, secret: str, now_ms: Callable
     if adapter is None:
         return Tried(None)
     called = isinstance(adapter, Receiver)
+    name = ""
     try:
         async with asyncio.timeout(CHECK_S):
             await adapter.check()
+            if isinstance(adapter, Known):
+                name = await adapter.known_as()
     except TimeoutError:
         return Tried(Temporary("no_answer"), called)
     except ChannelError as error:
         return Tried(error, called)
     finally:
         await adapter.close()
-    return Tried(None, called)
+    return Tried(None, called, name)
 
 
 def values_of(account: Account, settings: Settings) -> Values:
@@ -106,7 +120,15 @@ def same(session: Session, settings: Settings, candidate: Candidate) -> Account 
     """Return the account that this one would be a second copy of: everything would come twice."""
     setup = setup_of(candidate.kind)
     wanted = identity(setup, candidate.config)
-    for account in session.exec(select(Account).where(Account.kind == candidate.kind)):
+    name = candidate.config.get(KNOWN_AS)
+    ended = col(Account.ended_at_ms).is_not(None)
+    query = select(Account).where(Account.kind == candidate.kind).order_by(ended, Account.id)
+    for account in session.exec(query):
+        # Where the platform told who both are, nothing that was typed can say otherwise.
+        if name and account.config.get(KNOWN_AS):
+            if account.config[KNOWN_AS] == name:
+                return account
+            continue
         if identity(setup, account.config) != wanted:
             continue
         # Of who signs in on a page nothing typed tells which of her accounts it was.

@@ -98,6 +98,10 @@ class BlueskyChannel:
         )
         answer.table()
 
+    async def known_as(self) -> str:
+        """See Known: the DID, which stays when the handle or the server changes."""
+        return await self._account.did()
+
     async def fetch(self, cursor: str | None) -> Batch:
         """See Source. The cursor is JSON: how far was read, what was seen, what is watched."""
         reading = Reading(

@@ -52,6 +52,7 @@ def add(args: argparse.Namespace, settings: Settings, write: Write) -> int:
         if tried.error is not None:
             said = sentence(tried.error.code, settings.language)
             raise StoepError(f"{said} ({tried.error.detail or tried.error.code})")
+        candidate.is_known_as(tried.known_as)
     account_id = write(
         settings,
         lambda session: accounts.add(session, settings, candidate, now_ms=now_ms()).id,

@@ -329,6 +329,18 @@ class Completing(Protocol):
 
 
 @runtime_checkable
+class Known(Protocol):
+    """An account that the platform itself has one lasting name for."""
+
+    async def known_as(self) -> str:
+        """Return that name: the same whatever was typed, whichever token opens it. "" is unknown.
+
+        Asked after `check`. Raises Temporary or SignedOut.
+        """
+        ...
+
+
+@runtime_checkable
 class SigningIn(Protocol):
     """An account that is connected on the platform's own page (OAuth 2 authorization code)."""
 

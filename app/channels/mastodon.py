@@ -56,6 +56,14 @@ class MastodonChannel:
             raise SignedOut("not_allowed_there", "notifications answered 403")
         answer.rows()
 
+    async def known_as(self) -> str:
+        """See Known: the address of its page, which is the same whichever way the server is named.
+
+        A server that leaves it out has a number for each account at least.
+        """
+        me, _ = await self._whoami()
+        return me.page or (f"{self._settings.server} {me.id}" if me.id else "")
+
     async def fetch(self, cursor: str | None) -> Batch:
         """See Source. The cursor is JSON: how far each list was read, and what is watched."""
         me, instance = await self._whoami()
@@ -127,8 +135,12 @@ class MastodonChannel:
                 raise SignedOut("token_refused", f"answered {answer.status}")
             said = answer.table()
             instance = await instance_of(self._caller, self._settings.server)
-            self._known = Me(str(said.get("id") or ""), str(said.get("acct") or "")), instance
+            self._known = _me(said), instance
         return self._known
+
+
+def _me(said: Mapping[str, Any]) -> Me:
+    return Me(*(str(said.get(name) or "") for name in ("id", "acct", "url")))
 
 
 def build(config: Mapping[str, Any], secret: str, now_ms: Callable[[], int]) -> MastodonChannel:

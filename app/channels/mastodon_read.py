@@ -86,6 +86,7 @@ def _mark(said: list[Any]) -> Mark:
 class Me:
     id: str
     acct: str
+    page: str = ""
 
 
 class Reading:

@@ -125,6 +125,10 @@ class MatrixChannel:
         if (who := await self._session.who()) != self._settings.user:
             raise SignedOut("token_refused", "the token belongs to another account" if who else "")
 
+    async def known_as(self) -> str:
+        """See Known: the user, by whichever address its server is reached."""
+        return self._settings.user
+
     async def close(self) -> None:
         await self._session.close()
 

@@ -364,6 +364,7 @@ async def _let_in(request: Request, who: Principal, candidate: Candidate) -> Tri
     tried = await accounts.try_out(candidate, candidate.secret, request.app.state.clock.now_ms)
     if tried.error is not None:
         raise _refused(tried.error, who)
+    candidate.is_known_as(tried.known_as)
     return tried
 
 

@@ -107,10 +107,17 @@ async def finish(state: Any, who: Principal, said: str, code: str) -> Candidate:
 
 
 def keep(session: Session, settings: Settings, candidate: Candidate, *, now_ms: int) -> Account:
-    """Keep a signed-in account, or give the one that was signed in again its new secret."""
+    """Keep a signed-in account, or give the one that was signed in again its new secret.
+
+    Raises Conflict when it is here already, or when somebody else was signed in than before: what
+    was read of the one says nothing of the other.
+    """
     if candidate.renews is None:
         return accounts.add(session, settings, candidate, now_ms=now_ms)
     known = accounts.find(session, candidate.renews)
+    before, now = (one.config.get(accounts.KNOWN_AS) for one in (known, candidate))
+    if before and now and before != now:
+        raise Conflict("Another account was signed in to.", reason="other_account")
     return accounts.change(session, settings, known, candidate, now_ms=now_ms)
 
 

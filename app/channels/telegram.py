@@ -175,6 +175,10 @@ class TelegramChannel:
         if dig_text(info, "url"):
             raise Permanent("read_elsewhere", "a webhook is set")
 
+    async def known_as(self) -> str:
+        """See Known: the bot's number, which stays when its token is made anew."""
+        return str((await self._who()).id)
+
     async def close(self) -> None:
         await self._api.close()
 

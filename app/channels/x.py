@@ -163,6 +163,10 @@ class XChannel:
         if dig_text(me, "data", "id") != self._settings.user_id:
             raise SignedOut("token_refused", "the token belongs to another account")
 
+    async def known_as(self) -> str:
+        """See Known: the number of the account."""
+        return self._settings.user_id
+
     async def close(self) -> None:
         await self._api.close()
 

@@ -24,11 +24,11 @@ def running(**habits: Any) -> Iterator[Mastodon]:
 
 
 def open_account(
-    server: Mastodon, *, port: int = 0, token: str = "", **config: Any
+    server: Mastodon, *, port: int = 0, host: str = "127.0.0.1", token: str = "", **config: Any
 ) -> MastodonChannel:
     """Open the team's account; `port` is that of a line in between."""
     secret = json.dumps({"access_token": token or server.token(TEAM)})
-    address = f"http://127.0.0.1:{port or server.port}"
+    address = f"http://{host}:{port or server.port}"
     return build({"server": address, "timeout_s": 5, **config}, secret, SystemClock().now_ms)
 
 

@@ -38,13 +38,16 @@ CAN = Capabilities(max_chars=200, public=True, undo=True, reply_window_s=24 * 36
 class Square:
     """The platform's own side: what it says, and what was shouted to it."""
 
+    name: str = ""
+    """What it calls whoever signs in from now on; "" is nothing."""
+
     trouble: ChannelError | None = None
     said: list[Incoming] = field(default_factory=list)
     shouted: list[Outgoing] = field(default_factory=list)
 
 
 class SquareAdapter:
-    """Adapter, Receiver, Challenging, SigningIn and Sender."""
+    """Adapter, Receiver, Challenging, Known, SigningIn and Sender."""
 
     capabilities = CAN
 
@@ -61,6 +64,9 @@ class SquareAdapter:
             raise self._square.trouble
         if self._secret.get("token") != TOKEN:
             raise SignedOut("password_refused", "the square does not know this token")
+
+    async def known_as(self) -> str:
+        return self._square.name
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -86,7 +92,8 @@ class SquareAdapter:
         assert (kept, redirect_uri) == ("kept", "http://localhost:8000/channels/signed-in")
         if code != "yes":
             raise SignedOut("sign_in_refused")
-        return json.dumps({"token": TOKEN})
+        # A consent is a new secret each time.
+        return json.dumps({"token": TOKEN, "made": self._now_ms()})
 
     async def send(self, reply: Outgoing) -> Receipt:
         if self._square.trouble:

@@ -360,6 +360,68 @@ async def test_two_accounts_at_one_server_stay_two_and_one_is_signed_in_again(
     assert (other.status_code, other.json()["reason"]) == (409, "other_kind")
 
 
+async def signs_in(esther: Keeper, **more: str) -> httpx.Response:
+    new = {"kind": "square_page", "name": "Plein", "team": "noord", "values": {"server": SERVER}}
+    esther.neighbourhood.clock.forward(s=1)
+    page = (await esther.asks("POST", "/sign-ins", new | more)).json()["page"]
+    said = {"state": page.rpartition("state=")[2], "code": "yes"}
+    return await esther.asks("POST", "/consents", said)
+
+
+async def test_who_signs_in_twice_with_the_same_account_is_told_and_nothing_is_kept(
+    esther: Keeper, square: Square
+) -> None:
+    square.name = "@noord"
+    first = await signs_in(esther)
+    assert first.status_code == 201
+    secret = esther.accounts("square_page")[0].secret
+    again = await signs_in(esther, team="zuid", name="Nog eens")
+    assert (again.status_code, again.json()["reason"]) == (409, "known")
+    assert again.json()["account"] == first.json()["id"]
+    (kept,) = esther.accounts("square_page")
+    assert (kept.secret, kept.name, kept.team_id) == (secret, "Plein", "noord")
+    square.name = "@zuid"
+    assert (await signs_in(esther)).status_code == 201
+    assert len(esther.accounts("square_page")) == 2
+
+
+async def test_an_account_is_signed_in_again_as_itself_only(esther: Keeper, square: Square) -> None:
+    square.name = "@noord"
+    first = (await signs_in(esther)).json()
+    secret = esther.accounts("square_page")[0].secret
+    assert (await signs_in(esther, account=first["id"])).status_code == 201
+    assert esther.accounts("square_page")[0].secret != secret
+    square.name = "@zuid"
+    other = await signs_in(esther, account=first["id"])
+    assert (other.status_code, other.json()["reason"]) == (409, "other_account")
+
+
+async def test_an_account_that_ended_goes_on_when_it_is_signed_in_to_again(
+    esther: Keeper, square: Square
+) -> None:
+    square.name = "@noord"
+    first = (await signs_in(esther)).json()
+    await esther.asks("DELETE", f"/{first['id']}")
+    assert (await signs_in(esther)).json()["id"] == first["id"]
+
+
+async def test_the_same_account_by_another_address_or_token_is_noticed(
+    esther: Keeper, square: Square
+) -> None:
+    square.name = "@noord"
+    assert (await esther.adds()).status_code == 201
+    again = await esther.adds(server="https://www.plein.example")
+    assert (again.status_code, again.json()["reason"]) == (409, "known")
+    square.name = "@zuid"
+    other = await esther.adds(server="https://www.plein.example")
+    assert other.status_code == 201
+    square.name = "@noord"
+    changed = {"name": "Zuid", "team": "noord", "values": {"server": "https://m.plein.example"}}
+    into = await esther.asks("PUT", f"/{other.json()['id']}", changed)
+    assert (into.status_code, into.json()["reason"]) == (409, "known")
+    assert len(esther.accounts()) == 2
+
+
 async def test_a_mailbox_is_added_in_the_app_on_real_servers(
     esther: Keeper, mail_servers: MailServers, team: str
 ) -> None:

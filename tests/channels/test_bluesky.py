@@ -58,6 +58,13 @@ async def test_mentions_replies_and_quotes_come_in_once_and_in_order(team: Team)
     assert (await fetch_all(channel, cursor)).items == ()
 
 
+async def test_an_account_has_one_name_by_handle_and_by_did(team: Team) -> None:
+    for typed in (team.us.handle, team.us.did):
+        channel = team.opens(identifier=typed)
+        await channel.check()
+        assert await channel.known_as() == team.us.did
+
+
 async def test_a_post_from_a_slow_phone_is_not_missed(team: Team) -> None:
     channel = team.opens()
     quick = team.asked("snel", ago_s=5)

@@ -186,6 +186,14 @@ def test_any_kind_is_added_from_its_fields_and_its_secret_is_not_on_the_command_
     assert run("enable", "Plein")[0] == 1
 
 
+def test_the_same_account_by_another_address_is_not_added_again(run: Run, square: Square) -> None:
+    square.name = "@noord"
+    assert adds_a_square(run)[0] == 0
+    code, _, err = adds_a_square(run, "--set=server=https://www.plein.example")
+    assert code == 1
+    assert "was added before" in err
+
+
 @pytest.mark.parametrize(
     ("more", "typed", "said"),
     [

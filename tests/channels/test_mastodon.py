@@ -85,6 +85,14 @@ async def test_mentions_and_direct_messages_come_in_once_and_in_order(
     assert third.text == "@stadsdeel Nog iets."
 
 
+async def test_an_account_has_one_name_by_whichever_address_and_token(opened: OpenAccount) -> None:
+    with running() as server:
+        one = opened(server)
+        other = opened(server, host="localhost")
+        assert await one.known_as() == await other.known_as() == "https://stad.example/@stadsdeel"
+        assert await opened(server, token=server.token("fatma")).known_as() != await one.known_as()
+
+
 async def test_a_long_absence_is_caught_up_with_in_bounded_pieces(
     any_server: Mastodon, opened: OpenAccount
 ) -> None:

@@ -34,6 +34,7 @@ export function whatWentWrong(say, error) {
   for (const { field, message } of problem?.errors ?? []) fields.set(field, message);
   if (status === 403) return told(say('not_allowed'));
   if (problem?.reason === 'known') return told(say('known'));
+  if (problem?.reason === 'other_account') return told(say('other_account'));
   if (problem?.reason === 'consent_over') return told(say('consent_over'));
   if (fields.size) return told(say('wrong_fields'));
   if (status !== 409 || problem?.technical === undefined) return told(say('refused'));
