@@ -34,9 +34,9 @@ class Conversation(SQLModel, table=True):
     or `team:<id>`. `position` is that of the last message; `in_position` of the last from the
     resident. `token` threads mail (plus-address); `secret_fingerprint` opens the resident's own
     page. `verdict` is what the rules of urgency said last; `overdue_position` the `in_position` for
-    which it was last found to have waited too long, `urgent_position` the `in_position` at which
-    words of the resident were last judged urgent. `public` says whether everybody can read what
-    the resident wrote last, and so our answer; None is what the channel is like. Until
+    which it was last found to have waited too long, `urgent_position` that of the message or edit
+    in which words of the resident were last judged urgent. `public` says whether everybody can read
+    what the resident wrote last, and so our answer; None is what the channel is like. Until
     `answer_by_ms` the channel takes an answer; None is for ever.
     """
 

@@ -131,17 +131,22 @@ def took_it(conversation: Conversation, alert: Alert, now_ms: int) -> str | None
     return conversation.assignee_id or alert.acknowledged_by
 
 
+def last_word(conversation: Conversation) -> int:
+    """Return the position of the resident's last word: a message, or an edit that was urgent."""
+    return max(conversation.in_position, conversation.urgent_position)
+
+
 def reopen(session: Session, conversation: Conversation, alert: Alert, *, now_ms: int) -> None:
     """Have an acknowledged alert escalate anew: the resident wrote something urgent after it."""
     alert.state, alert.next_step_at_ms = "open", now_ms
-    alert.heard_position = conversation.in_position
+    alert.heard_position = last_word(conversation)
     record(session, alert, "reopened", now_ms=now_ms, person_id=alert.acknowledged_by)
     session.info["alerts"] = True
 
 
 def have_told(session: Session, conversation: Conversation, alert: Alert, *, now_ms: int) -> None:
     """Have the worker tell whoever took it that the resident wrote again."""
-    alert.heard_position = conversation.in_position
+    alert.heard_position = last_word(conversation)
     alert.next_step_at_ms = now_ms
     touch(session, "conversation", conversation.id)
     session.info["alerts"] = True
@@ -261,7 +266,7 @@ def settle(
 
     `device_id` is where she did it, which needs not be told. What came in after `seen` is told.
     """
-    last = conversation.in_position
+    last = last_word(conversation)
     alert.heard_position = last if seen is None else min(seen, last)
     alert.told_position = 0
     alert.state = "acknowledged"

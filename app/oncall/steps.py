@@ -7,7 +7,7 @@ either taken whole, with its clock, or not at all.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from app.accounts.models import Person
 from app.config import Settings
@@ -209,7 +209,10 @@ def _unread(session: Session, person: Person) -> int:
         .where(
             col(Alert.state).in_(["open", "acknowledged"]),
             col(Conversation.area).in_(roster.scopes_of(session, person)),
-            Conversation.in_position > func.coalesce(ReadMark.position, 0),
+            or_(
+                col(Conversation.in_position) > func.coalesce(ReadMark.position, 0),
+                col(Conversation.urgent_position) > func.coalesce(ReadMark.position, 0),
+            ),
         )
     )
     return session.exec(query).one()

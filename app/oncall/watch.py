@@ -78,7 +78,7 @@ def _go_on(session: Session, conversation: Conversation, alert: Alert, now_ms: i
 
     Judged urgent, it escalates anew, by way of whoever took it; else only she is told.
     """
-    if conversation.in_position <= alert.heard_position:
+    if alerts.last_word(conversation) <= alert.heard_position:
         return
     if conversation.urgent_position > alert.heard_position:
         alerts.reopen(session, conversation, alert, now_ms=now_ms)
@@ -109,7 +109,7 @@ def _begins(conversation: Conversation, before: Alert | None) -> bool:
     """Say whether this is a new urgency: after an answer only the resident's next words are."""
     if before is None or before.closed_reason != "answered":
         return True
-    return conversation.in_position > (before.closed_position or 0)
+    return alerts.last_word(conversation) > (before.closed_position or 0)
 
 
 def _open(

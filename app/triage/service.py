@@ -99,20 +99,24 @@ def reconsider(
     """Judge a message that was edited at its channel; `before` is what it said.
 
     Only what the edit brought counts: what stood there before was judged, and perhaps corrected by
-    a person. Nothing becomes calm by an edit; somebody may have been woken. A conversation that was
-    closed is open again when it becomes urgent, or nobody would look.
+    a person. Nothing becomes calm by an edit; somebody may have been woken. A conversation that is
+    urgent already keeps its reason, and whoever took it hears of the danger that the edit tells of.
+    One that was closed is open again, or nobody would look.
     """
     current = live(session)
     facts = _facts(session, conversation, heard, current, now_ms)
     verdict = judge(current.rules, facts)
     earlier = judge(current.rules, replace(facts, text=own_words(before, heard.subject)))
     news = (verdict.rule, verdict.why) != (earlier.rule, earlier.why)
-    if not verdict.urgent or not news or conversation.urgent:
+    if not verdict.urgent or not news:
         return
     if conversation.status == "closed":
         inbox.change(session, conversation, "status", "reopened", by=None, now_ms=now_ms)
-    conversation.urgent_position = conversation.in_position
-    _write_down(session, conversation, verdict, heard.message_id, current.version, now_ms)
+    # The edit's own place in the timeline, which is behind all that anybody knew before it.
+    conversation.urgent_position = conversation.position
+    touch(session, "conversation", conversation.id)
+    if not conversation.urgent:
+        _write_down(session, conversation, verdict, heard.message_id, current.version, now_ms)
 
 
 def _facts(

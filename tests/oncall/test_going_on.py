@@ -3,9 +3,12 @@
 from sqlmodel import Session, select
 
 from app.accounts.policy import Principal
+from app.channels import changed
+from app.channels.contract import Incoming
+from app.channels.models import Account
 from app.ids import uuid7
 from app.inbox import service as inbox
-from app.inbox.models import Conversation
+from app.inbox.models import Conversation, Message
 from app.push.models import Push
 from app.triage import service as triage
 from tests.oncall.duty import HOUR_MS, Duty
@@ -31,6 +34,28 @@ def writes_again(duty: Duty, conversation_id: str, text: str) -> None:
         inbox.receive(session, conversation, entry)
         heard = triage.Heard(entry.id, "web", text)
         triage.consider(session, conversation, heard, now_ms=duty.now_ms())
+
+    duty.db.write_now(work)
+
+
+def edits(duty: Duty, conversation_id: str, text: str) -> None:
+    """Let the resident edit, at her channel, the first thing that she wrote."""
+
+    def work(session: Session) -> None:
+        query = select(Message).where(Message.conversation_id == conversation_id)
+        known = session.exec(query.where(Message.direction == "in")).first()
+        assert known is not None
+        conversation = session.get_one(Conversation, conversation_id)
+        account = session.get_one(Account, conversation.account_id)
+        edit = Incoming(
+            external_id=known.external_id or "",
+            address="",
+            sender_name="",
+            text=text,
+            sent_at_ms=duty.now_ms(),
+            kind="edit",
+        )
+        changed.follow(session, account, known, edit, now_ms=duty.now_ms())
 
     duty.db.write_now(work)
 
@@ -149,6 +174,55 @@ async def test_she_acknowledges_again_and_nobody_else_is_woken(duty: Duty) -> No
     assert duty.pushed() == ["anna", "anna"]
     assert duty.alert(conversation).state == "acknowledged"
     assert len(duty.alerts()) == 1
+
+
+async def test_an_edit_that_tells_of_danger_wakes_who_took_it_and_then_the_others(
+    duty: Duty,
+) -> None:
+    anna, bram = duty.town.anna, duty.town.bram
+    conversation = await taken(duty, anna)
+    duty.on_call(bram, from_ms=-60_000)
+    duty.phone(bram)
+    edits(duty, conversation, URGENT)
+    await duty.works()
+    assert (duty.pushed(), duty.alert(conversation).state) == (["anna", "anna"], "open")
+    # She has seen it now, edit and all: nobody else is woken, and it does not open again.
+    duty.does(anna, "acknowledge", conversation)
+    await duty.works(minutes=60)
+    assert (duty.pushed(), duty.alert(conversation).state) == (["anna", "anna"], "acknowledged")
+
+
+async def test_an_edit_that_tells_nothing_new_of_danger_wakes_nobody(duty: Duty) -> None:
+    anna = duty.town.anna
+    conversation = await taken(duty, anna)
+    edits(duty, conversation, URGENT)
+    await duty.works()
+    duty.does(anna, "acknowledge", conversation)
+    edits(duty, conversation, f"{URGENT} Lantaarn 12.")
+    await duty.works(minutes=60)
+    assert duty.pushed() == ["anna", "anna"]
+
+
+async def test_taken_from_a_phone_that_did_not_know_the_edit_it_opens_again(duty: Duty) -> None:
+    anna = duty.town.anna
+    duty.on_call(anna)
+    duty.phone(anna)
+    conversation = duty.urgent()
+    known = duty.town.conversation(conversation).position
+    await duty.works()
+    edits(duty, conversation, URGENT)
+    duty.town.does(anna, op("acknowledge", conversation, based_on=known))
+    await duty.works()
+    assert (duty.pushed(), duty.alert(conversation).state) == (["anna", "anna"], "open")
+
+
+async def test_an_edit_after_an_answer_is_a_new_alert(duty: Duty) -> None:
+    anna = duty.town.anna
+    conversation = await taken(duty, anna)
+    duty.does(anna, "reply", conversation, text="Ik kom eraan.")
+    edits(duty, conversation, URGENT)
+    await duty.works()
+    assert (duty.pushed(), len(duty.alerts())) == (["anna", "anna"], 2)
 
 
 async def test_many_urgent_messages_wake_her_once_until_she_reacts(duty: Duty) -> None:
