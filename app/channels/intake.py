@@ -21,7 +21,13 @@ from app.delivery import service as delivery
 from app.delivery.models import Delivery
 from app.ids import new_secret, uuid7
 from app.inbox import service as inbox
-from app.inbox.models import Attachment, AttachmentData, Conversation, Message
+from app.inbox.models import (
+    Attachment,
+    AttachmentData,
+    Conversation,
+    Message,
+    ResidentAddress,
+)
 from app.listening import service as listening
 from app.triage import service as triage
 
@@ -225,7 +231,12 @@ def _belongs_to(
 
 
 def _goes_on(session: Session, account: Account, address: str, now_ms: int) -> Conversation | None:
-    """Return the conversation that a chat is in the middle of; a chat has no subjects."""
+    """Return the conversation that a chat is in the middle of; a chat has no subjects.
+
+    Where there is none, the one of two processes that has the sender's address first begins it, and
+    the other finds it there. Of somebody who was never here the address itself can only be written
+    once.
+    """
     query = (
         select(Conversation)
         .where(
@@ -238,6 +249,14 @@ def _goes_on(session: Session, account: Account, address: str, now_ms: int) -> C
         .order_by(col(Conversation.activity_at_ms).desc(), col(Conversation.id).desc())
         .limit(1)
     )
+    found = session.exec(query.with_for_update()).first()
+    if found is not None:
+        return found
+    known = select(ResidentAddress.id).where(
+        ResidentAddress.channel == account.kind, ResidentAddress.address == address
+    )
+    if session.exec(known.with_for_update()).first() is None:
+        return None
     return session.exec(query.with_for_update()).first()
 
 

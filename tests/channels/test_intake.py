@@ -1,9 +1,12 @@
 """What the bridge inwards makes of a message: where it belongs, who sent it, what is missing."""
 
 import io
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from PIL import Image
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from app.channels import intake
@@ -173,6 +176,43 @@ def test_in_a_chat_one_message_goes_on_with_the_last(town: Town) -> None:
     assert takes(town, mail("vier")) not in {first, None}
     closes(town, first)
     assert chats(town, "dank u", now_ms=NOON_MS + intake.CHAT_GOES_ON_MS - 1) == first
+
+
+def test_two_first_messages_at_once_begin_one_conversation(postgres_url: str) -> None:
+    db = Database(postgres_url)
+    town = build(db)
+    first = chats(town, "heel lang geleden")
+    closes(town, first)
+    later_ms = NOON_MS + intake.CHAT_GOES_ON_MS
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    ends_s = time.monotonic() + 60
+
+    def take(session: Session, name: str) -> str | None:
+        prepared = intake.prepare(mail(name), max_bytes=MAX_BYTES)
+        account = session.get_one(Account, "chat-noord")
+        return intake.take(session, account, prepared, now_ms=later_ms)
+
+    with ThreadPoolExecutor(1) as pool:
+        other: list[Future[str | None]] = []
+
+        def while_another_comes(session: Session) -> str | None:
+            """Take one in, and let another process take the next before this is committed."""
+            taken = take(session, "een")
+            session.flush()
+            other.append(pool.submit(db.write_now, lambda session: take(session, "twee")))
+            while not other[0].done() and time.monotonic() < ends_s:
+                if db.read_now(lambda session: session.execute(waits).scalar_one()):
+                    break
+                time.sleep(0.01)
+            return taken
+
+        one = db.write_now(while_another_comes)
+        two = other[0].result(timeout=60)
+    db.close()
+    assert one == two != first
 
 
 def test_a_chat_that_was_closed_long_ago_begins_anew(town: Town) -> None:
