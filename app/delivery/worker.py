@@ -5,18 +5,22 @@ Whoever finds a lapsed lease therefore knows that the reply may be out, and look
 channel before anything else. What cannot be found stays `uncertain` until it is, or until a
 person decides.
 
+Each account is worked for by itself, one reply after another, and only the reply that is being sent
+is leased: one platform that hangs holds up no other, and a death leaves one reply in doubt.
+
 On SQLite one process leases; on PostgreSQL any number do (`SKIP LOCKED`).
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, not_, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.channels.contract import (
     Adapter,
@@ -97,6 +101,9 @@ class Worker:
         self._write_notice = write_notice
         self._name = uuid7()
         self._wake = asyncio.Event()
+        self._at_work: dict[str, asyncio.Task[None]] = {}
+        """The accounts that are being worked for."""
+        self._taken = 0
 
     def wake(self) -> None:
         """Look for work at once."""
@@ -104,88 +111,72 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                busy = await self.once()
-            except Exception:
-                log.exception("delivering failed; trying again")
-                busy = 0
-            if not busy:
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._begin()
+                except Exception:
+                    log.exception("delivering failed; trying again")
                 try:
                     async with asyncio.timeout(IDLE_S):
                         await self._wake.wait()
                 except TimeoutError:
                     pass
+        finally:
+            working = list(self._at_work.values())
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
 
     async def once(self) -> int:
         """Take and carry out what is due now; return how many there were."""
-        jobs = await self._db.write(self._lease)
-        by_account: dict[str, list[Job]] = {}
-        for job in jobs:
-            by_account.setdefault(job.account.id, []).append(job)
-        # In order within an account, so that two replies in one conversation keep their order; side
-        # by side between accounts, so that one that hangs holds up no other.
-        await asyncio.gather(*(self._send_all(some) for some in by_account.values()))
-        return len(jobs)
+        before = self._taken
+        await self._begin()
+        await asyncio.gather(*self._at_work.values())
+        return self._taken - before
 
-    def _lease(self, session: Session) -> list[Job]:
+    async def _begin(self) -> None:
+        """Begin to work for each account in which something is due."""
+        for job in await self._db.write(partial(self._lease, busy=tuple(self._at_work))):
+            task = asyncio.create_task(self._work_for(job))
+            self._at_work[job.account.id] = task
+            task.add_done_callback(partial(self._ended, job.account.id))
+
+    def _ended(self, account_id: str, _task: "asyncio.Task[None]") -> None:
+        self._at_work.pop(account_id, None)
+        # Something may have come in after it had looked for the last time.
+        self._wake.set()
+
+    def _lease(
+        self, session: Session, account_id: str | None = None, busy: Sequence[str] = ()
+    ) -> list[Job]:
+        """Take the first that is due in each account, or in one; in no `busy` account."""
         now_ms = self._clock.now_ms()
-        mine, other, earlier = aliased(Message), aliased(Message), aliased(Delivery)
-        # A reply waits for the one before it in its conversation, also when that one is put off.
-        held_up = (
-            select(earlier.id)
-            .join(other, col(other.id) == col(earlier.message_id))
-            .join(mine, col(mine.id) == col(Delivery.message_id))
-            .where(
-                other.conversation_id == mine.conversation_id,
-                other.position < mine.position,
-                earlier.account_id == Delivery.account_id,
-                col(earlier.state).in_(["queued", "sending"]),
+        jobs: dict[str, Job] = {}
+        while True:
+            wanted = (
+                col(Delivery.account_id).not_in([*busy, *jobs])
+                if account_id is None
+                else Delivery.account_id == account_id
             )
-            .correlate(Delivery)
-            .exists()
-        )
-        due = (
-            select(Delivery)
-            .where(
-                Delivery.due_at_ms <= now_ms,
-                not_(held_up),
-                or_(
-                    Delivery.state == "queued",
-                    and_(
-                        or_(
-                            Delivery.state == "sending",
-                            and_(
-                                Delivery.state == "uncertain",
-                                Delivery.attempts <= len(LOOK_AGAIN_MS),
-                            ),
-                        ),
-                        or_(
-                            col(Delivery.leased_until_ms).is_(None),
-                            col(Delivery.leased_until_ms) < now_ms,
-                        ),
-                    ),
-                ),
-            )
-            .order_by(col(Delivery.due_at_ms), col(Delivery.id))
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        jobs = []
-        for delivery in session.exec(due).all():
-            if delivery.state == "queued" and delivery.expires_at_ms < now_ms:
-                why = service.why_expired(session, delivery)
-                service.move(session, delivery, "failed", now_ms=now_ms, error=why)
-                continue
-            job = self._job(session, delivery)
-            if delivery.state == "queued":
-                service.move(session, delivery, "sending", now_ms=now_ms)
-            delivery.tried = True
-            delivery.leased_until_ms = now_ms + LEASE_MS
-            delivery.leased_by = self._name
-            jobs.append(job)
-        return jobs
+            found = session.exec(_due(now_ms).where(wanted)).all()
+            for delivery in found:
+                if delivery.account_id in jobs:
+                    continue
+                if delivery.state == "queued" and delivery.expires_at_ms < now_ms:
+                    why = service.why_expired(session, delivery)
+                    service.move(session, delivery, "failed", now_ms=now_ms, error=why)
+                    continue
+                jobs[delivery.account_id] = self._job(session, delivery)
+                if delivery.state == "queued":
+                    service.move(session, delivery, "sending", now_ms=now_ms)
+                delivery.tried = True
+                delivery.leased_until_ms = now_ms + LEASE_MS
+                delivery.leased_by = self._name
+            # One account's long queue must not keep the others out of sight.
+            if len(found) < BATCH or (account_id is not None and jobs):
+                return list(jobs.values())
 
     def _job(self, session: Session, delivery: Delivery) -> Job:
         account = session.get_one(Account, delivery.account_id)
@@ -204,14 +195,20 @@ class Worker:
             attempts=delivery.attempts,
         )
 
-    async def _send_all(self, jobs: list[Job]) -> None:
+    async def _work_for(self, job: Job) -> None:
+        """Carry out this job and all that is due in its account after it."""
         adapter: Adapter | None = None
+        opened = (job.account.config, job.account.secret)
+        jobs = [job]
         try:
-            for turn, job in enumerate(jobs):
-                # The ones before may have taken long: a lease covers one send, not a queue of them.
-                if turn and not await self._db.write(partial(self._renew, job)):
-                    continue
+            while jobs:
+                (job,) = jobs
+                self._taken += 1
+                if adapter is not None and opened != (job.account.config, job.account.secret):
+                    await adapter.close()
+                    adapter = None
                 try:
+                    opened = (job.account.config, job.account.secret)
                     adapter = adapter or self._open(job.account)
                     outcome = await self._try(adapter, job)
                 except ChannelError as error:
@@ -221,17 +218,12 @@ class Worker:
                     log.error("delivery %s: %s", job.delivery_id, type(error).__name__)  # noqa: TRY400
                     outcome = _put_off(job, "internal", may_be_out=adapter is not None)
                 await self._db.write(partial(self._settle, job, outcome))
+                jobs = await self._db.write(partial(self._lease, account_id=job.account.id))
+        except Exception:
+            log.exception("delivering failed; trying again")
         finally:
             if adapter is not None:
                 await adapter.close()
-
-    def _renew(self, job: Job, session: Session) -> bool:
-        """Hold on to a delivery for one more send; False when another worker looks after it now."""
-        delivery = session.get(Delivery, job.delivery_id, with_for_update=True)
-        if delivery is None or delivery.leased_by != self._name:
-            return False
-        delivery.leased_until_ms = self._clock.now_ms() + LEASE_MS
-        return True
 
     async def _try(self, adapter: Adapter | None, job: Job) -> Outcome:
         if adapter is None or not isinstance(adapter, Sender):
@@ -313,6 +305,51 @@ class Worker:
                 now_ms=now_ms,
                 until_ms=until_ms,
             )
+
+
+def _due(now_ms: int) -> SelectOfScalar[Delivery]:
+    """Return the query for what can be taken now, what was due first in front."""
+    mine, other, earlier = aliased(Message), aliased(Message), aliased(Delivery)
+    # A reply waits for the one before it in its conversation, also when that one is put off.
+    held_up = (
+        select(earlier.id)
+        .join(other, col(other.id) == col(earlier.message_id))
+        .join(mine, col(mine.id) == col(Delivery.message_id))
+        .where(
+            other.conversation_id == mine.conversation_id,
+            other.position < mine.position,
+            earlier.account_id == Delivery.account_id,
+            col(earlier.state).in_(["queued", "sending"]),
+        )
+        .correlate(Delivery)
+        .exists()
+    )
+    return (
+        select(Delivery)
+        .where(
+            Delivery.due_at_ms <= now_ms,
+            not_(held_up),
+            or_(
+                Delivery.state == "queued",
+                and_(
+                    or_(
+                        Delivery.state == "sending",
+                        and_(
+                            Delivery.state == "uncertain",
+                            Delivery.attempts <= len(LOOK_AGAIN_MS),
+                        ),
+                    ),
+                    or_(
+                        col(Delivery.leased_until_ms).is_(None),
+                        col(Delivery.leased_until_ms) < now_ms,
+                    ),
+                ),
+            ),
+        )
+        .order_by(col(Delivery.due_at_ms), col(Delivery.id))
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _is_out(delivery: Delivery, job: Job) -> bool:

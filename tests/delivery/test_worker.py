@@ -1,5 +1,6 @@
 """A reply leaves once, whatever the channel does and whenever the worker dies."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -19,8 +20,8 @@ from app.channels.models import Account
 from app.clock import SetClock
 from app.delivery import service
 from app.delivery.models import Delivery
-from app.delivery.worker import LEASE_MS, LOOK_AGAIN_MS, Worker
-from tests.support.town import NOON_MS, Town, op
+from app.delivery.worker import BATCH, LEASE_MS, LOOK_AGAIN_MS, Job, Worker
+from tests.support.town import HELPMAN, NOON_MS, Town, op
 
 
 class Post:
@@ -174,10 +175,12 @@ async def test_a_worker_that_dies_is_followed_by_one_that_looks_first(
 async def test_two_workers_never_take_the_same_reply(
     town: Town, post: Post, clock: SetClock
 ) -> None:
-    for turn in range(8):
-        reply(town, f"Antwoord {turn}")
+    for number in range(8):
+        reply(town, f"Antwoord {number}")
     one, two = new_worker(town, post, clock), new_worker(town, post, clock)
-    taken = [*await town.db.write(one._lease), *await town.db.write(two._lease)]
+    taken: list[Job] = []
+    while turn := [*await town.db.write(one._lease), *await town.db.write(two._lease)]:
+        taken += turn
     assert len({job.delivery_id for job in taken}) == len(taken) == 8
 
 
@@ -216,6 +219,53 @@ async def test_a_slow_channel_does_not_let_the_queues_leases_lapse(
     # What lapsed in the queue went to the other worker, and this one left it alone.
     assert sum(taken_by_other) + len(post.arrived) == 3
     assert len(set(post.arrived)) == len(post.arrived)
+
+
+async def test_a_platform_that_hangs_holds_up_no_other_account(
+    town: Town, post: Post, clock: SetClock
+) -> None:
+    waiting, there = asyncio.Event(), asyncio.Event()
+
+    class Hanging(Post):
+        async def send(self, reply: Outgoing) -> Receipt:
+            waiting.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    class Healthy(Post):
+        async def send(self, reply: Outgoing) -> Receipt:
+            there.set()
+            return await super().send(reply)
+
+    worker, hanging, healthy = new_worker(town, post, clock), Hanging(), Healthy()
+    worker._open = lambda account: hanging if account.id == "web-noord" else healthy
+    for turn in range(BATCH + 1):
+        reply(town, f"Antwoord {turn}")
+    running = asyncio.create_task(worker.run())
+    try:
+        async with asyncio.timeout(20):
+            await waiting.wait()
+            elsewhere = town.resident_writes(area=HELPMAN, account="web-zuid")
+            position = town.conversation(elsewhere).position
+            town.does(town.chaima, op("reply", elsewhere, position, text="Elders"))
+            worker.wake()
+            await there.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_death_leaves_only_what_was_being_sent_in_doubt(
+    town: Town, post: Post, clock: SetClock
+) -> None:
+    for turn in range(3):
+        reply(town, f"Antwoord {turn}")
+    dying = new_worker(town, post, clock)
+    assert len(await town.db.write(dying._lease)) == 1
+    clock.forward(ms=LEASE_MS + 1)
+    await run_dry(new_worker(town, post, clock))
+    assert sorted(states(town)) == [("sent", None), ("sent", None), ("uncertain", "unconfirmed")]
+    assert len(post.arrived) == 2
 
 
 async def test_a_rate_limit_is_waited_out(
