@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.channels.bluesky_read import Reading, read_cursor
+from app.channels.bluesky_search import search
 from app.channels.bluesky_send import CAPABILITIES, Sending, check
 from app.channels.bluesky_session import Account
 from app.channels.bluesky_text import tid_of
@@ -73,7 +74,7 @@ class BlueskySettings:
 
 
 class BlueskyChannel:
-    """Adapter, Source and Sender of one account."""
+    """Adapter, Source, Searching and Sender of one account."""
 
     capabilities = CAPABILITIES
 
@@ -120,6 +121,10 @@ class BlueskyChannel:
     async def find(self, reply: Outgoing) -> Receipt | None:
         """See Sender."""
         return await Sending(self._account, self._now_ms).find(reply)
+
+    async def search(self, query: str, cursor: str | None) -> Batch:
+        """See Searching: words, a hashtag, a phrase."""
+        return await search(self._account, query, cursor, self._now_ms)
 
     async def close(self) -> None:
         await self._account.close()

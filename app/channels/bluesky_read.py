@@ -149,7 +149,7 @@ class Reading:
         return Incoming(
             external_id=uri,
             address=str(author["did"]),
-            sender_name=_name(author),
+            sender_name=shown_name(author),
             text=post_text(record),
             sent_at_ms=min(instant_ms(record.get("createdAt")) or _ms(row, now_ms), now_ms),
             quoted=_quoted(view),
@@ -158,7 +158,7 @@ class Reading:
             automatic=any(one.get("val") == "bot" for one in rows(author.get("labels"))),
             notices=notices,
             public=True,
-            link=_page_of(uri),
+            link=page_of(uri),
             raw=json.dumps(row, ensure_ascii=False).encode(),
         )
 
@@ -223,7 +223,8 @@ def _ours(uri: str, own_did: str) -> str:
     return uri.rpartition("/")[2] if uri.startswith(f"at://{own_did}/") else uri
 
 
-def _page_of(uri: str) -> str:
+def page_of(uri: str) -> str:
+    """Return the address at which people see a post."""
     _, _, rest = uri.partition("at://")
     did, _, path = rest.partition("/")
     return f"https://bsky.app/profile/{did}/post/{path.rpartition('/')[2]}"
@@ -238,7 +239,8 @@ def _quoted(view: dict[str, Any]) -> str | None:
     return post_text(value) or None if value else None
 
 
-def _name(author: dict[str, Any]) -> str:
+def shown_name(author: dict[str, Any]) -> str:
+    """Return how somebody is called, with the name that is hers alone."""
     handle = str(author.get("handle") or "")
     shown = " ".join(str(author.get("displayName") or "").split())[:80]
     return f"{shown} (@{handle})" if shown and handle else shown or f"@{handle}"

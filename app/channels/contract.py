@@ -190,6 +190,8 @@ class Batch:
     echoes: tuple[str, ...] = ()
     """External ids of our own replies seen in this batch: each proves that a send took effect."""
     gap: Gap | None = None
+    remark: str = ""
+    """Of a search: the code of what it cannot promise, though nothing went wrong."""
 
 
 @dataclass(frozen=True, slots=True)

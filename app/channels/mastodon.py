@@ -100,7 +100,7 @@ class MastodonChannel:
         return await self._sending(me, instance).find(reply)
 
     async def search(self, query: str, cursor: str | None) -> Batch:
-        """See Searching: one hashtag."""
+        """See Searching: one hashtag, or words where the server looks for them."""
         who = await self._whoami()
         return await search(self._caller, self._settings, who, query, cursor, self._now_ms)
 

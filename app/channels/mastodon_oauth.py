@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from app.channels.contract import Permanent, SignedOut, Temporary
 from app.channels.social_http import Caller
 
-SCOPES = "read:accounts read:notifications read:statuses write:media write:statuses"
+SCOPES = "read:accounts read:notifications read:search read:statuses write:media write:statuses"
 APP = "Stoep"
 
 

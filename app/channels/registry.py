@@ -104,6 +104,7 @@ KINDS: Mapping[str, Kind] = {
         length=graphemes,
         title=("Bluesky", "Bluesky"),
         setup=bluesky.SETUP,
+        searches=True,
     ),
     "whatsapp": Kind(
         whatsapp.CAPABILITIES,

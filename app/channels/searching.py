@@ -87,13 +87,14 @@ class Searches:
                     batch = await _search(adapter, search)
                     await self._db.write(partial(self._store, search, account, batch))
                 except (Temporary, SignedOut) as error:
-                    await self._db.write(partial(self._trouble, search.id, error.code))
+                    wait_s = error.retry_after_s if isinstance(error, Temporary) else 0.0
+                    await self._db.write(partial(self._trouble, search.id, error.code, wait_s))
                     return  # the others of this account would meet the same
                 except ChannelError as error:
-                    await self._db.write(partial(self._trouble, search.id, error.code))
+                    await self._db.write(partial(self._trouble, search.id, error.code, 0.0))
                 except Exception as error:  # noqa: BLE001  (one search's fault stops no other)
                     log.error("search %s: %s", search.id, type(error).__name__)  # noqa: TRY400
-                    await self._db.write(partial(self._trouble, search.id, "internal"))
+                    await self._db.write(partial(self._trouble, search.id, "internal", 0.0))
         finally:
             if adapter is not None:
                 await adapter.close()
@@ -107,14 +108,14 @@ class Searches:
         for item in batch.items:
             if isinstance(item, Incoming):
                 listening.take(session, heard, storable(item), now_ms=now_ms)
-        stored.cursor, stored.trouble = batch.cursor, ""
+        stored.cursor, stored.trouble = batch.cursor, batch.remark
         stored.due_at_ms = now_ms + (0 if batch.more else EVERY_MS)
 
-    def _trouble(self, search_id: str, code: str, session: Session) -> None:
+    def _trouble(self, search_id: str, code: str, wait_s: float, session: Session) -> None:
         stored = session.get(SavedSearch, search_id, with_for_update=True)
         if stored is not None:
             stored.trouble = code
-            stored.due_at_ms = self._clock.now_ms() + AGAIN_MS
+            stored.due_at_ms = self._clock.now_ms() + max(AGAIN_MS, int(wait_s * 1000))
 
 
 async def _search(adapter: Adapter | None, search: SavedSearch) -> Batch:

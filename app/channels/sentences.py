@@ -151,8 +151,20 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "There is no feed (RSS or Atom) at this address, and the page names none either.",
     ),
     "hashtags_only": (
-        "Op Mastodon kan alleen op een hashtag worden gelet, zoals #paddepoel.",
-        "On Mastodon only a hashtag can be listened for, such as #paddepoel.",
+        "Deze server kan niet op woorden zoeken. Let op een hashtag, zoals #paddepoel.",
+        "This server cannot search for words. Listen for a hashtag, such as #paddepoel.",
+    ),
+    "words_maybe_own": (
+        "Met woorden vindt deze server misschien alleen eigen berichten. Een #hashtag werkt wel.",
+        "With words this server may find only our own posts. A #hashtag does work.",
+    ),
+    "query_refused": (
+        "Het platform begrijpt deze zoekwoorden niet. Gebruik gewone woorden of een hashtag.",
+        "The platform does not understand these words. Use ordinary words or a hashtag.",
+    ),
+    "search_not_allowed": (
+        "Het account mag daar niet zoeken. Een beheerder moet het opnieuw koppelen.",
+        "The account may not search there. An administrator must connect it again.",
     ),
     "cannot_search": (
         "In dit kanaal kan niet worden gezocht.",

@@ -7,7 +7,8 @@ from sqlmodel import Field, SQLModel
 class SavedSearch(SQLModel, table=True):
     """Words that are looked for by one account, for one area (or `team:<id>`).
 
-    `cursor` is the platform's; `trouble` the code of what went wrong last, or empty.
+    `cursor` is the platform's; `trouble` the code of what went wrong last, or of what the
+    platform cannot promise, or empty.
     """
 
     __tablename__ = "saved_search"

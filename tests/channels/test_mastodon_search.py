@@ -6,7 +6,7 @@ import pytest
 
 from app.channels.contract import Incoming, Permanent, Searching
 from app.channels.mastodon import MastodonChannel
-from app.channels.mastodon_search import MAX_ITEMS
+from app.channels.social_search import MAX_ITEMS
 from tests.channels import mastodons
 from tests.peers.mastodon import Mastodon
 
@@ -63,11 +63,20 @@ async def test_many_posts_come_a_bounded_number_at_a_time(server: Mastodon) -> N
     await account.close()
 
 
-@pytest.mark.parametrize("query", ["paddepoel", "#a #b", "#", "#../admin", '"een zin"', ""])
-async def test_what_is_no_hashtag_is_said_to_be_none(server: Mastodon, query: str) -> None:
+@pytest.mark.parametrize("query", ["#", '" "', "!?", ""])
+async def test_where_there_is_no_word_nobody_is_asked(server: Mastodon, query: str) -> None:
     account = mastodons.open_account(server)
-    with pytest.raises(Permanent, match="hashtags_only"):
+    asked = len(server.asked)
+    with pytest.raises(Permanent, match="query_refused"):
         await account.search(query, None)
+    assert "/api/v2/search" not in {path for _, path in server.asked[asked:]}
+    await account.close()
+
+
+async def test_what_only_begins_like_a_hashtag_leads_to_no_other_page(server: Mastodon) -> None:
+    account = mastodons.open_account(server)
+    await account.search("#../../admin", None)
+    assert server.asked[-1] == ("GET", "/api/v2/search")
     await account.close()
 
 

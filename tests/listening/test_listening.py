@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 from app.channels.contract import Batch, Capabilities, Incoming, Temporary
 from app.channels.fetching import Fetching
 from app.channels.models import Account
-from app.channels.searching import AGAIN_MS, EVERY_MS, Searches
+from app.channels.searching import EVERY_MS, Searches
 from app.clock import SetClock
 from app.db import Database
 from app.ids import uuid7
@@ -233,7 +233,7 @@ async def test_a_saved_search_is_looked_at_when_due_and_goes_on_where_it_was(tow
 async def test_a_search_that_fails_says_why_and_holds_up_only_its_own_account(town: Town) -> None:
     async def answers(query: str, _cursor: str | None) -> Batch:
         if query == "stuk":
-            raise Temporary("rate_limited")
+            raise Temporary("rate_limited", retry_after_s=3600)
         return Batch((heard(query),), "x")
 
     town.db.write_now(
@@ -251,9 +251,25 @@ async def test_a_search_that_fails_says_why_and_holds_up_only_its_own_account(to
         }
 
     assert town.db.read_now(stored) == {
-        "stuk": ("rate_limited", NOON_MS + AGAIN_MS),
+        "stuk": ("rate_limited", NOON_MS + 3_600_000),
         "goed": ("", NOON_MS + EVERY_MS),
     }
+
+
+async def test_what_a_search_cannot_promise_is_said_until_it_can(town: Town) -> None:
+    async def answers(_query: str, cursor: str | None) -> Batch:
+        return Batch((), "verder", remark="" if cursor else "words_maybe_own")
+
+    listens_for(town, "feest")
+    clock = SetClock(NOON_MS)
+    searches = Searches(town.db, clock, lambda _account: Ears(answers))
+    said = []
+    for _ in range(2):
+        await searches.once()
+        found = town.db.read_now(lambda session: queries.overview(session, town.anna.areas))
+        said.append(found["searches"][0]["trouble"])
+        clock.forward(s=EVERY_MS // 1000 + 1)
+    assert said == ["words_maybe_own", ""]
 
 
 async def test_the_list_and_its_searches_are_kept_to_her_areas(

@@ -6,13 +6,14 @@ context, source, edit and delete; Idempotency-Key kept for an hour), methods/not
 methods/accounts (verify_credentials, statuses), methods/timelines (tag), methods/media (v2: 200,
 or 202 and then 206), methods/instance (v1, v2), methods/apps and methods/oauth (code, PKCE),
 methods/streaming (user, SSE), api/rate-limits, entities/Status and entities/Notification, and
-user/posting for who sees what and how a text is counted.
+user/posting for who sees what and how a text is counted; methods/search (v2, statuses, offset) with
+admin/elasticsearch for what is found: one's own posts and those one met, others' where asked for.
 
 `Habits` are ways in which other servers that speak this API were seen to differ.
 
 Not covered: federation (remote people live in the same memory), answers to answers in a context,
-polls, boosts, blocks, filters, streams over WebSocket, the real formatting of text beyond names,
-hashtags and links.
+polls, boosts, blocks, filters, operators in a search, who lets herself be found there, streams over
+WebSocket, the real formatting of text beyond names, hashtags and links.
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class Habits:
     max_chars: int = MAX_CHARS
     hides_direct: bool = False
     """Somebody's posts are listed without the direct ones, to herself as well."""
+    search: str = "all"
+    """`all` posts are searched, `own` ones only, `nothing`, or the call is `missing`."""
+    search_by_fit: bool = False
+    """What is found comes in another order than that of time."""
     rewrites_text: bool = False
     """The HTML that is shown is not the text that was given."""
 
@@ -127,6 +132,7 @@ class Mastodon:
         self.down: int | None = None
         """Set: every call answers this status, with a page of HTML."""
         self.forbids_writing = False
+        self.forbids_searching = False
         self._numbers = itertools.count(110_000_000_000_000_001)
         self._keys: dict[tuple[str, str], tuple[Post, float]] = {}
         self._listeners: list[tuple[Person, asyncio.Queue[str]]] = []
@@ -370,6 +376,7 @@ class Mastodon:
             ("GET", "/api/v1/accounts/{id}/statuses", self._own),
             ("GET", "/api/v1/notifications", self._notifications),
             ("GET", "/api/v1/timelines/tag/{tag}", self._tag),
+            ("GET", "/api/v2/search", self._search),
             ("POST", "/api/v1/statuses", self._create),
             ("GET", "/api/v1/statuses/{id}", self._one),
             ("GET", "/api/v1/statuses/{id}/context", self._context),
@@ -507,6 +514,37 @@ class Mastodon:
         ]
         return self._page(request, [self._status(post) for post in posts])
 
+    async def _search(self, request: Request) -> Response:
+        person = self._who(request)
+        if person is None:
+            return _unauthorized()
+        if self.habits.search == "missing":
+            return _error(404, "Record not found")
+        if self.forbids_searching:
+            return _error(403, "This action is outside the authorized scopes")
+        asked = request.query_params
+        assert asked["type"] == "statuses"
+        words = asked["q"].lower().split() if '"' not in asked["q"] else []
+        phrase = asked["q"].lower().strip('"')
+        found = [
+            post
+            for post in reversed(self.posts)
+            if self._sees(person, post)
+            and self._lets_find(person, post)
+            and (phrase in post.text.lower() if not words else _has_all(post.text, words))
+        ]
+        if self.habits.search_by_fit:
+            found.sort(key=lambda post: len(post.text))
+        limit, at = min(int(asked.get("limit", 20)), 40), int(asked.get("offset", 0))
+        rows = [self._status(post) for post in found[at : at + limit]]
+        return Json({"accounts": [], "hashtags": [], "statuses": rows})
+
+    def _lets_find(self, person: Person, post: Post) -> bool:
+        if self.habits.search == "nothing":
+            return False
+        met = post.author is person or person in post.mentioned
+        return met or (self.habits.search == "all" and post.visibility == "public")
+
     async def _create(self, request: Request) -> Response:
         person = self._who(request)
         if person is None:
@@ -640,6 +678,10 @@ class Json(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content).encode()
+
+
+def _has_all(text: str, words: list[str]) -> bool:
+    return all(word in text.lower() for word in words)
 
 
 def _linked(link: re.Match[str]) -> str:

@@ -353,7 +353,10 @@ export const messages = {
   cause_site_too_large: 'What is at this address is too large to fetch.',
   cause_not_a_feed:
     'There is no feed (RSS or Atom) at this address, and the page names none either.',
-  cause_hashtags_only: 'On Mastodon only a hashtag can be listened for, such as #paddepoel.',
+  cause_hashtags_only: 'This server cannot search for words. Listen for a hashtag, such as #paddepoel.',
+  cause_words_maybe_own: 'With words this server may find only our own posts. A #hashtag does work.',
+  cause_query_refused: 'The platform does not understand these words. Use ordinary words or a hashtag.',
+  cause_search_not_allowed: 'The account may not search there. An administrator must connect it again.',
   cause_cannot_search: 'This channel cannot be searched.',
   cause_key_refused: 'The forum refuses the key. An administrator must sign the account in again.',
   cause_forum_refused:
@@ -867,7 +870,6 @@ export const messages = {
   listening_stop: 'Stop',
   listening_stop_what: 'Stop listening for {query}',
   listening_trouble: 'Searching fails now. Stoep tries again.',
-  listening_hashtags_only: 'In this channel only a hashtag can be listened for, such as #paddepoel.',
   listening_refused_known: 'We listen for this already.',
   listening_refused_too_many: 'There are 50 searches here already. Stop one first.',
   listening_refused_cannot_search: 'This channel cannot be searched.',

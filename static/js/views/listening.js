@@ -17,6 +17,12 @@ import { areaName, choosableAreas, may } from './names.js';
 
 const LONG_CHARS = 500;
 
+/** Nothing went wrong, but the platform promises less than one might think. */
+const REMARK = 'words_maybe_own';
+
+/** Troubles that somebody has to do something about; all others pass by themselves. */
+const LASTING = ['hashtags_only', 'query_refused', 'search_not_allowed', 'cannot_search', 'token_refused', 'app_password_needed'];
+
 /** @param {Context} context @param {ReturnType<typeof createListeningApi>} [api] */
 export function createListening(context, api = createListeningApi()) {
   const { store, t, clocks, draw, now } = context;
@@ -142,6 +148,14 @@ export function createListening(context, api = createListeningApi()) {
     </li>`;
   };
 
+  /** What a search cannot do, or cannot promise. @param {string} code */
+  const trouble = (code) => {
+    if (!code) return '';
+    if (code === REMARK) return html`<p class="hint">${word(t, 'cause', code)}</p>`;
+    const words = LASTING.includes(code) ? word(t, 'cause', code) : t('listening_trouble');
+    return html`<p class="problem">${icon('urgent')}${words}</p>`;
+  };
+
   const searches = () => {
     if (!heard) return '';
     const { accounts } = heard;
@@ -152,7 +166,7 @@ export function createListening(context, api = createListeningApi()) {
           (search) =>
             html`<li class="hit">
               <p><strong dir="auto">${search.query}</strong> <span class="hint">${search.account_name} · ${areaName(context, search.area)}</span></p>
-              ${search.trouble ? html`<p class="problem">${icon('urgent')}${t(search.trouble === 'hashtags_only' ? 'listening_hashtags_only' : 'listening_trouble')}</p>` : ''}
+              ${trouble(search.trouble)}
               ${may(context, 'assign') ? html`<button class="button quiet" type="button" aria-label=${t('listening_stop_what', { query: search.query })} @click=${change(() => api.stop(search.id))}>${t('listening_stop')}</button>` : ''}
             </li>`,
         )}
