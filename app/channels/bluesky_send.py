@@ -170,7 +170,7 @@ class Sending:
         blob = answer.table().get("blob")
         if not isinstance(blob, dict):
             raise Temporary("platform_unreachable", "no blob", account_wide=True)
-        return {"image": blob, "alt": ""}
+        return {"image": blob, "alt": file.alt}
 
 
 def check(reply: Outgoing) -> None:

@@ -199,6 +199,8 @@ class OutgoingAttachment:
     name: str
     media_type: str
     content: bytes
+    alt: str = ""
+    """What it shows, for who cannot see it, in the writer's words; at most 1,000 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,15 @@ class Outgoing:
     attachments: tuple[OutgoingAttachment, ...] = ()
     form: Form | None = None
     """The approved text that `text` is, where the platform wants it sent as that."""
+
+    def caption(self, max_chars: int) -> str:
+        """Return the text and, in brackets, what the picture shows, where both have room.
+
+        For platforms on which a picture has a caption, and no words for who cannot see it.
+        """
+        shown = "\n\n".join(f"[{file.alt}]" for file in self.attachments if file.alt)
+        both = "\n\n".join(part for part in (self.text, shown) if part)
+        return both if len(both) <= max_chars else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from pathlib import PurePosixPath
 
 from app.channels.contract import Outgoing, OutgoingAttachment, Permanent
 from app.channels.email_headers import comparable_address, one_line
@@ -26,6 +27,9 @@ MAX_NAME_CHARS = 80
 MAX_SUBJECT_CHARS = 300
 
 _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,100}")
+_UNSAFE = re.compile(r'[/\\<>:"|?*]')
+"""What no system, or not every one, takes in the name of a file."""
+
 # 7 bit: what any server on the way may carry unchanged.
 _POLICY = SMTP.clone(cte_type="7bit")
 
@@ -114,8 +118,24 @@ def _attach(message: EmailMessage, attachment: OutgoingAttachment) -> None:
     if main in {"text", "message", "multipart"}:
         # Its bytes are sent as they are; the library would re-encode them.
         main, sub = "application", "octet-stream"
-    name = one_line(attachment.name).replace("/", "_").replace("\\", "_") or "bijlage"
+    alt = one_line(attachment.alt)
+    name = _file_name(alt, attachment.name) or "bijlage"
     message.add_attachment(attachment.content, maintype=main, subtype=sub, filename=name)
+    if alt:
+        # RFC 2045, section 8.
+        list(message.iter_attachments())[-1]["Content-Description"] = alt
+
+
+def _file_name(alt: str, name: str) -> str:
+    """Return the name under which a mail program shows a file: what it shows, where that is known.
+
+    Programs read a name aloud, and `IMG_2041.jpg` says nothing.
+    """
+    own = one_line(name)
+    if alt:
+        words = alt[:MAX_NAME_CHARS].strip(" .")
+        own = f"{words}{PurePosixPath(own).suffix[:6]}" if words else own
+    return _UNSAFE.sub("_", own)
 
 
 def _set_boundaries(message: EmailMessage, delivery_id: str) -> None:

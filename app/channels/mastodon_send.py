@@ -201,6 +201,7 @@ class Sending:
                 path,
                 token=self._token,
                 files={"file": (file.name, file.content, file.media_type)},
+                data={"description": file.alt} if file.alt else {},
             )
             if answer.status != 404:
                 break

@@ -234,7 +234,7 @@ class MatrixChannel:
             content |= {
                 "msgtype": "m.image" if file.media_type.startswith("image/") else "m.file",
                 "filename": file.name,
-                "body": reply.text or file.name,
+                "body": reply.caption(MAX_CHARS) or file.name,
                 "url": dig_text(answer.body, "content_uri"),
                 "info": {"mimetype": file.media_type, "size": len(file.content)},
             }

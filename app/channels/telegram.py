@@ -293,7 +293,7 @@ class TelegramChannel:
         if len(file.content) > MAX_FILE_BYTES:
             raise Permanent("file_too_large", f"{len(file.content)} bytes")
         kind = "photo" if file.media_type in {"image/jpeg", "image/png"} else "document"
-        form = {"chat_id": chat_text, "caption": reply.text}
+        form = {"chat_id": chat_text, "caption": reply.caption(MAX_CAPTION_CHARS)}
         if "reply_parameters" in fields:
             form["reply_parameters"] = json.dumps(fields["reply_parameters"])
         files = {kind: (file.name, file.content, file.media_type)}

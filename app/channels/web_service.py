@@ -57,6 +57,7 @@ class File:
 
     id: str
     name: str
+    alt: str
     photo: bool
     width: int | None
     height: int | None
@@ -306,7 +307,7 @@ def page(session: Session, secret: str) -> Page | None:
     ):
         photo = media.is_photo(one.media_type, one.width)
         files.setdefault(str(one.message_id), []).append(
-            File(one.id, one.name, photo, one.width, one.height)
+            File(one.id, one.name, one.alt, photo, one.width, one.height)
         )
     seen = [row for row in rows if row.direction == "in" or states.get(row.id) in VISIBLE]
     shown = [

@@ -296,7 +296,8 @@ class WhatsAppChannel:
         (file,) = reply.attachments
         kind = "image" if file.media_type in {"image/jpeg", "image/png"} else "document"
         sent: dict[str, Any] = {"id": await self._upload(reply, file)}
-        sent |= {"caption": reply.text} if reply.text else {}
+        caption = reply.caption(MAX_CAPTION_CHARS)
+        sent |= {"caption": caption} if caption else {}
         sent |= {"filename": file.name} if kind == "document" else {}
         return content | {"type": kind, kind: sent}
 

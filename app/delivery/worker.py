@@ -424,7 +424,7 @@ def _outgoing(
         in_reply_to=theirs[0] if theirs else None,
         references=references,
         attachments=tuple(
-            OutgoingAttachment(file.name or "foto.jpg", file.media_type, content)
+            OutgoingAttachment(file.name or "foto.jpg", file.media_type, content, file.alt)
             for file, content in files
         ),
         form=_form(delivery),

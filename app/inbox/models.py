@@ -131,6 +131,8 @@ class Attachment(SQLModel, table=True):
     uploader_id: str | None = Field(default=None, foreign_key="person.id")
     media_type: str
     name: str = ""
+    alt: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """What it shows, in the words of who sent it; empty where nobody typed any."""
     size_bytes: int
     have_bytes: int = 0
     width: int | None = None

@@ -5,6 +5,7 @@ happened to its timeline and marks it for the feed. None of them asks who may do
 caller's to know.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,8 @@ class Entry:
     public: bool | None = None
     link: str | None = None
     attachments: tuple[str, ...] = field(default=())
+    alts: Mapping[str, str] = field(default_factory=dict)
+    """Attachment → what it shows, in its sender's words; most have none."""
 
 
 def resident_at(
@@ -153,7 +156,8 @@ def append(session: Session, conversation: Conversation, entry: Entry) -> None:
         },
     )
     for attachment_id in entry.attachments:
-        session.info.setdefault("attach", []).append((attachment_id, entry.id))
+        told = (attachment_id, entry.id, entry.alts.get(attachment_id, ""))
+        session.info.setdefault("attach", []).append(told)
     if entry.direction != "event":
         conversation.activity_at_ms = max(conversation.activity_at_ms, entry.accepted_at_ms)
         conversation.preview = preview_of(entry.text)
@@ -169,11 +173,11 @@ def preview_of(text: str) -> str:
 
 def link_attachments(session: Session) -> None:
     """Give the attachments of new messages to those messages; runs before the commit."""
-    pairs = session.info.pop("attach", [])
-    for attachment_id, message_id in pairs:
+    for attachment_id, message_id, alt in session.info.pop("attach", []):
         attachment = session.get(Attachment, attachment_id)
         if attachment is not None:
             attachment.message_id = message_id
+            attachment.alt = alt
             touch(session, "message", message_id)
     session.flush()
 

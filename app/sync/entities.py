@@ -224,7 +224,7 @@ def _message(message: Mapping[Any, Any], photos: list[Row], delivery: Row | None
 
 
 def _photo(photo: Attachment) -> Row:
-    return {
+    state: Row = {
         "id": photo.id,
         "type": photo.media_type,
         "name": photo.name,
@@ -232,6 +232,9 @@ def _photo(photo: Attachment) -> Row:
         "width": photo.width,
         "height": photo.height,
     }
+    if photo.alt:
+        state["alt"] = photo.alt
+    return state
 
 
 def _delivery(delivery: Mapping[Any, Any]) -> Row:

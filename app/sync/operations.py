@@ -284,7 +284,7 @@ def _reply(desk: Desk, op: payloads.Op, said: payloads.Reply) -> None:
         raise Rejected("attachment_missing", "Too many attachments for this channel.")
     _check_attachments(desk, said.attachments)
     _check_conflict(desk, conversation, op, "reply")
-    inbox.reply(desk.session, conversation, _entry(desk, op, "out", said.text, said.attachments))
+    inbox.reply(desk.session, conversation, _entry(desk, op, "out", said))
     own = account.id == conversation.account_id
     until_ms = conversation.answer_by_ms if own and form is None else None
     _enqueue(desk, op, account, conversation.address, answer_by_ms=until_ms, form=form)
@@ -373,14 +373,15 @@ def _mailbox(session: Session, team_id: str) -> Account | None:
 
 
 def _entry(
-    desk: Desk, op: payloads.Op, direction: str, text: str, attachments: list[str]
+    desk: Desk, op: payloads.Op, direction: str, said: payloads.Reply | payloads.Note
 ) -> inbox.Entry:
     return inbox.Entry(
         id=op.op_id,
         direction=direction,
         author_id=desk.who.person_id,
-        text=text,
-        attachments=tuple(attachments),
+        text=said.text,
+        attachments=tuple(said.attachments),
+        alts=said.alts,
         written_at_ms=desk.clamp(op.written_at_ms),
         accepted_at_ms=desk.now_ms,
     )
@@ -432,7 +433,7 @@ def _note(desk: Desk, op: payloads.Op, said: payloads.Note) -> None:
         raise Held("already_sent", sent)
     _check_attachments(desk, said.attachments)
     if said.by_hand_at_ms is None:
-        entry = _entry(desk, op, "note", said.text, said.attachments)
+        entry = _entry(desk, op, "note", said)
         inbox.note(desk.session, conversation, entry)
         return
     if not desk.who.may("reply"):
@@ -440,7 +441,7 @@ def _note(desk: Desk, op: payloads.Op, said: payloads.Note) -> None:
     if conversation.why_not != "by_hand":
         raise Rejected("bad_payload", "Stoep itself answers in this conversation.")
     # It stands there already: nothing is held and nothing is sent, it is only written down.
-    entry = _entry(desk, op, "out", said.text, said.attachments)
+    entry = _entry(desk, op, "out", said)
     at_ms = desk.clamp(said.by_hand_at_ms)
     event = {"what": "by_hand", "from": None, "to": None}
     inbox.reply(desk.session, conversation, replace(entry, event=event, written_at_ms=at_ms))

@@ -39,6 +39,11 @@ Topic = Annotated[
     AfterValidator(_storable),
 ]
 Attachments = Annotated[list[Uuid], Field(max_length=10)]
+Alt = Annotated[
+    str, StringConstraints(max_length=1000, strip_whitespace=True), AfterValidator(_storable)
+]
+Alts = Annotated[dict[Uuid, Alt], Field(max_length=10)]
+"""Attachment → what it shows, for who cannot see it; of what is not attached nothing is kept."""
 Earlier = Annotated[list[Uuid], Field(max_length=20)]
 """Versions of the same text, each of which may be on its way."""
 Millis = Annotated[int, Field(ge=-MAX_MS, le=MAX_MS, strict=True)]
@@ -97,6 +102,7 @@ class Reply(Shape):
 
     text: Text
     attachments: Attachments = Field(default_factory=list)
+    alts: Alts = Field(default_factory=dict)
     template: Short | None = None
     approved: ApprovedText | None = None
     supersedes: Earlier = Field(default_factory=list)
@@ -107,6 +113,7 @@ class Note(Shape):
 
     text: Text
     attachments: Attachments = Field(default_factory=list)
+    alts: Alts = Field(default_factory=dict)
     supersedes: Earlier = Field(default_factory=list)
     by_hand_at_ms: Millis | None = None
     """When she herself posted this as an answer where Stoep cannot; None is a note."""

@@ -188,7 +188,10 @@ function pendingMessage(entry, me, attachment) {
       ? (entry.payload.happened_at_ms ?? entry.written_at_ms)
       : entry.written_at_ms,
     accepted_ms: null,
-    attachments: blobsOf(entry).map(attachment),
+    attachments: blobsOf(entry).map((id) => {
+      const alt = entry.payload.alts?.[id];
+      return alt ? { ...attachment(id), alt } : attachment(id);
+    }),
     delivery: null,
     event: by_hand_at_ms ? { what: 'by_hand', from: null, to: null } : null,
     erased: false,

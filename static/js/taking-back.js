@@ -176,14 +176,14 @@ export function takeBack(disk, op_id, { now, tab, withdrawal }) {
 async function toDraft(tx, entry, { now, tab }) {
   const key = draftKey(entry) ?? entry.conversation_id;
   const older = /** @type {Draft|undefined} */ (await tx.get('drafts', key));
-  const { text = '', attachments = [], supersedes = [], ...fields } = entry.payload;
+  const { text = '', attachments = [], alts = {}, supersedes = [], ...fields } = entry.payload;
   // What was judged is no longer on its way.
   const replaced = entry.state === 'waiting' ? supersedes : [];
   /** @type {Draft} */
   const draft = {
     // What she typed meanwhile is as precious as what comes back.
     text: older?.text ? `${older.text}\n\n${text}` : text,
-    attachments: [...(older?.attachments ?? []), ...(await described(tx, attachments))],
+    attachments: [...(older?.attachments ?? []), ...(await described(tx, attachments, alts))],
     based_on: entry.based_on,
     updated_ms: now,
     tab,
@@ -196,10 +196,15 @@ async function toDraft(tx, entry, { now, tab }) {
   return { key, draft };
 }
 
-/** As the composer keeps them. @param {Tx} tx @param {string[]} blobs */
-async function described(tx, blobs) {
+/** As the composer keeps them. @param {Tx} tx @param {string[]} blobs @param {Record<string, string>} alts */
+async function described(tx, blobs, alts) {
   const photos = await Promise.all(blobs.map((id) => tx.get('photos', id)));
-  return blobs.map((id, i) => ({ id, type: photos[i]?.type ?? '', name: photos[i]?.name ?? '' }));
+  return blobs.map((id, i) => ({
+    id,
+    type: photos[i]?.type ?? '',
+    name: photos[i]?.name ?? '',
+    ...(alts[id] ? { alt: alts[id] } : {}),
+  }));
 }
 
 /** @param {Entry} entry @returns {Entry} */

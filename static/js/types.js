@@ -163,6 +163,7 @@
  * @property {number} bytes
  * @property {number|null} width
  * @property {number|null} height
+ * @property {string} [alt]  what it shows, in the words of who sent it
  *
  * @typedef {object} Delivery
  * @property {'queued'|'sending'|'sent'|'delivered'|'failed'|'uncertain'|'cancelled'} state

@@ -11,6 +11,7 @@ from tests.peers.mail import until
 from tests.support.browser import Office, Phone
 
 TEXT = "Zo ziet het er nu uit."
+SHOWN = "Een lantaarnpaal met een nieuwe lamp"
 PLACE = "stoep-gps-proef"
 SENT = """
 async (person) => {
@@ -51,9 +52,12 @@ def test_a_photo_taken_offline_is_smaller_has_no_place_and_arrives_once(
     office.line.goes_down()
     page.locator(".composer input[type=file]").first.set_input_files(file)
     expect(page.locator(".composer img").first).to_be_visible()
+    page.get_by_label("Wat staat er op de foto?").fill(SHOWN)
     anna.writes(page, TEXT)
     anna.sends(page)
-    expect(page.locator(".message.out", has_text=TEXT).locator("img")).to_be_visible()
+    message = page.locator(".message.out", has_text=TEXT)
+    expect(message.locator("img")).to_be_visible()
+    expect(message.locator("figcaption")).to_have_text(SHOWN)
     until(lambda: office.line.did["refuse"])
     ((person,),) = office.ask("SELECT id FROM person WHERE name LIKE 'Anna%'")
     (stored,) = [bytes(one) for one in page.evaluate(SENT, person)]
@@ -66,10 +70,12 @@ def test_a_photo_taken_offline_is_smaller_has_no_place_and_arrives_once(
     office.line.comes_back()
     office.waits_for(TEXT)
     with sqlite3.connect(office.server.data_dir / "stoep.db") as database:
-        (arrived,) = database.execute(
-            "SELECT d.content FROM attachment_data d JOIN attachment a ON a.id = d.attachment_id"
+        ((arrived, shown),) = database.execute(
+            "SELECT d.content, a.alt FROM attachment_data d"
+            " JOIN attachment a ON a.id = d.attachment_id"
             " JOIN message m ON m.id = a.message_id WHERE m.text = ? AND d.part = 'full'",
             (TEXT,),
         ).fetchall()
-    assert max(Image.open(io.BytesIO(arrived[0])).size) == 1600
-    assert not Image.open(io.BytesIO(arrived[0])).getexif()
+    assert max(Image.open(io.BytesIO(arrived)).size) == 1600
+    assert not Image.open(io.BytesIO(arrived)).getexif()
+    assert shown == SHOWN

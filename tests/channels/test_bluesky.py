@@ -210,11 +210,15 @@ async def test_a_reply_hangs_in_the_thread_with_its_links_names_and_tags(team: T
 async def test_pictures_go_along(team: Team) -> None:
     channel = team.opens()
     item = await team.asks(channel)
-    files = (OutgoingAttachment("foto.png", "image/png", picture()),) * 2
+    files = (
+        OutgoingAttachment("foto.png", "image/png", picture(), "Een kapotte lamp"),
+        OutgoingAttachment("foto.png", "image/png", picture()),
+    )
     await channel.send(team.reply(item, attachments=files))
     (record,) = team.posts
     images = record["value"]["embed"]["images"]
     assert [image["image"]["size"] for image in images] == [len(picture())] * 2
+    assert [image["alt"] for image in images] == ["Een kapotte lamp", ""]
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ async def test_attachments_arrive_whole_in_both_directions(
     received = list(answer.iter_attachments())
     assert [part.get_filename() for part in received] == [file.name for file in files]
     assert [part.get_payload(decode=True) for part in received] == [f.content for f in files]
+    assert [part["Content-Description"] for part in received] == [None, None]
 
 
 async def test_html_alone_becomes_text_that_is_safe_to_show(

@@ -434,11 +434,17 @@ async def test_pictures_go_along(opened: OpenAccount, habits: dict[str, Any]) ->
         channel = opened(server)
         server.post("fatma", "@stadsdeel Vraag")
         (item,) = await messages(channel)
-        files = (OutgoingAttachment("foto.jpg", "image/jpeg", b"\xff\xd8 een foto"),)
+        files = (
+            OutgoingAttachment(
+                "foto.jpg", "image/jpeg", b"\xff\xd8 een foto", "Een kapotte lamp 💡"
+            ),
+            OutgoingAttachment("foto.jpg", "image/jpeg", b"\xff\xd8 zonder"),
+        )
         reply = reply_to(item, channel.new_external_id, item.address, attachments=files)
         await channel.send(reply)
         (post,) = server.by(TEAM)
-        assert [media["_bytes"] for media in post.media] == [11]
+        assert [media["_bytes"] for media in post.media] == [11, 9]
+        assert [media["description"] for media in post.media] == ["Een lamp 💡", None]
         assert (await channel.find(reply)).external_id == post.id
 
 

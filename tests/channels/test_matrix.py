@@ -426,6 +426,12 @@ async def test_a_photo_goes_along_in_one_message(
     assert sent["content"]["body"].startswith("Donderdag")
     assert (sent["content"]["msgtype"], sent["content"]["filename"]) == ("m.image", "plan.jpg")
     assert fatma.downloads(sent["content"]["url"]) == photo()
+    described = OutgoingAttachment("plan.jpg", "image/jpeg", photo(), "Een kaart van het plein")
+    again = answer(item, channel, attachments=(described,))
+    await channel.send(again)
+    told = fatma.sees(room, team.user)[-1]["content"]
+    assert told["body"] == f"{again.text}\n\n[Een kaart van het plein]"
+    assert told["filename"] == "plan.jpg"
     with pytest.raises(Permanent) as refused:
         await channel.send(answer(item, channel, attachments=(file, file)))
     assert refused.value.code == "too_many_attachments"

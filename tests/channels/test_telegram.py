@@ -338,7 +338,7 @@ def test_whatever_comes_is_read_or_left_but_never_breaks(said: Any) -> None:
 
 
 async def test_a_photo_goes_with_its_text(platform: Telegram, channel: TelegramChannel) -> None:
-    photo = OutgoingAttachment("plan.jpg", "image/jpeg", b"\xff\xd8 plan")
+    photo = OutgoingAttachment("plan.jpg", "image/jpeg", b"\xff\xd8 plan", "Een kaart")
     number = platform.writes("Dag")
     (item,) = await messages(channel)
     await channel.send(reply_to(item, channel.new_external_id, item.address, attachments=(photo,)))
@@ -347,6 +347,7 @@ async def test_a_photo_goes_with_its_text(platform: Telegram, channel: TelegramC
     first, second = platform.sent
     assert first["photo"] == b"\xff\xd8 plan"
     assert first["caption"].startswith("Donderdag")
+    assert first["caption"].endswith("\n\n[Een kaart]")
     assert json.loads(first["reply_parameters"])["message_id"] == number
     assert second["document"] == b"%PDF"
     for wrong, code in (

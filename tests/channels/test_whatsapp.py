@@ -346,12 +346,13 @@ async def test_a_user_id_is_answered_too(platform: WhatsApp, channel: WhatsAppCh
 
 
 async def test_a_photo_goes_with_its_text(platform: WhatsApp, channel: WhatsAppChannel) -> None:
-    photo = OutgoingAttachment("plan.jpg", "image/jpeg", b"\xff\xd8 plan")
+    photo = OutgoingAttachment("plan.jpg", "image/jpeg", b"\xff\xd8 plan", "Een kaart")
     await channel.send(answer(channel, attachments=(photo,)))
     pdf = OutgoingAttachment("brief.pdf", "application/pdf", b"%PDF")
     await channel.send(answer(channel, attachments=(pdf,), text=""))
     first, second = platform.taken
     assert first.content["image"]["caption"].startswith("Donderdag")
+    assert first.content["image"]["caption"].endswith("\n\n[Een kaart]")
     assert b"\xff\xd8 plan" in platform.media[first.content["image"]["id"]]
     assert second.content["document"]["filename"] == "brief.pdf"
     for wrong, code in (

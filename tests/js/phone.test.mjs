@@ -10,6 +10,7 @@ import * as replica from '../../static/js/sync/replica.js';
 import { createMemory } from '../../static/js/store/memory.js';
 import { createTelling } from '../../static/js/store/telling.js';
 import { PossiblySent } from '../../static/js/taking-back.js';
+import { altsOf } from '../../static/js/views/counting.js';
 import { openStore, readDevice, writeDevice } from '../../static/js/store.js';
 import { IDBFactory } from './deps.mjs';
 import { ModelServer } from './sim/server.mjs';
@@ -694,6 +695,49 @@ test('a reply that was held for two months still goes with its photo, which the 
     [['p1']],
   );
   assert.equal(town.server.uploads.get('p1').have, 70_000);
+  store.close();
+});
+
+test('what a photo shows is on the screen while it waits, comes back into the draft, and goes along', async () => {
+  const town = municipality();
+  const factory = new IDBFactory();
+  const disk = await openOutbox(factory, 'anna');
+  const blob = new Blob([new Uint8Array(10)]);
+  for (const id of ['p1', 'p2'])
+    await outbox.addPhoto(disk, id, { blob, type: 'image/jpeg', name: 'a.jpg', uploaded_bytes: 0 });
+  disk.close();
+  const { store, until } = await phoneOf(town, { factory, env: still });
+  await until(inStep(town, store));
+  town.net.off = true;
+  const written = [
+    { id: 'p1', type: 'image/jpeg', name: 'a.jpg', alt: '  Een kapotte lamp ' },
+    { id: 'p2', type: 'image/jpeg', name: 'a.jpg', alt: ' ' },
+  ];
+  const alts = altsOf(written);
+  assert.deepEqual(alts, { p1: 'Een kapotte lamp' });
+  assert.equal(altsOf([written[1]]), null);
+  const payload = { text: 'Zie foto', attachments: ['p1', 'p2'], alts };
+  const entry = await store.enqueue({ ...reply('c1', 'Zie foto'), payload, not_before_ms: town.clock.now_ms + DAY_MS });
+  const { messages } = await store.conversation('c1');
+  assert.deepEqual(
+    messages.at(-1).attachments.map(({ alt }) => alt),
+    ['Een kapotte lamp', undefined],
+  );
+  await store.edit(entry.op_id);
+  const draft = await store.draft('c1');
+  assert.deepEqual(
+    draft.attachments.map(({ id, alt }) => [id, alt]),
+    [
+      ['p1', 'Een kapotte lamp'],
+      ['p2', undefined],
+    ],
+  );
+  assert.equal('alts' in draft.fields, false);
+  town.net.off = false;
+  await store.enqueue({ ...reply('c1', 'Zie foto'), payload: { ...payload, alts: altsOf(draft.attachments) } });
+  store.sendNow();
+  await until(() => town.server.effects.length === 1);
+  assert.deepEqual(town.server.effects[0].payload.alts, alts);
   store.close();
 });
 

@@ -622,6 +622,7 @@ class Mastodon:
             assert not isinstance(file, str)
             content = await file.read()
             media_type = file.content_type or ""
+            description = form.get("description")
         if not media_type.startswith(("image/", "video/")):
             return _error(422, "Validation failed: File content type is invalid, File is invalid")
         media_id = self._new_id()
@@ -629,7 +630,7 @@ class Mastodon:
             "id": media_id,
             "type": media_type.partition("/")[0],
             "url": f"{self.url}/media/{media_id}",
-            "description": None,
+            "description": description,
             "_bytes": len(content),
         }
         self.media[media_id] = medium

@@ -77,6 +77,9 @@ export const messages = {
   camera: 'Take photo',
   gallery: 'Choose photo',
   photo_remove: 'Remove photo {name}',
+  photo_alt: 'What does the photo show?',
+  photo_alt_n: 'What does photo {n} show?',
+  photo_alt_hint: 'For who cannot see the photo. It may stay empty.',
   photo_failed: 'This photo could not be read. Choose a JPEG, PNG or WebP file.',
   photo_too_many:
     'This channel takes no more than {n} photo.|This channel takes no more than {n} photos.',

@@ -77,6 +77,9 @@ export const messages = {
   camera: 'Foto maken',
   gallery: 'Foto kiezen',
   photo_remove: 'Foto {name} weghalen',
+  photo_alt: 'Wat staat er op de foto?',
+  photo_alt_n: 'Wat staat er op foto {n}?',
+  photo_alt_hint: 'Voor wie de foto niet kan zien. Leeg laten mag.',
   photo_failed: 'Deze foto kon niet worden gelezen. Kies een JPEG-, PNG- of WebP-bestand.',
   photo_too_many:
     'Dit kanaal neemt niet meer dan {n} foto aan.|Dit kanaal neemt niet meer dan {n} foto’s aan.',

@@ -6,7 +6,7 @@ import { html } from 'lit-html';
 import { keyed } from 'lit-html/directives/keyed.js';
 import { word } from '../i18n.js';
 import { audience, audienceIcon, isGroup, isPublic } from './channels/audience.js';
-import { append, count, fillTemplate } from './counting.js';
+import { altsOf, append, count, fillTemplate } from './counting.js';
 import { showDialog } from './dialogs.js';
 import { icon } from './icons.js';
 import { may, residentName } from './names.js';
@@ -27,7 +27,7 @@ export function createComposer(context, id, photos) {
   const { store, t, draw, now } = context;
   /** @type {'reply' | 'note'} */
   let mode = 'reply';
-  /** @type {Record<'reply' | 'note', {text: string, attachments: {id: string, type: string, name: string}[], based_on: number | null, template?: string, supersedes?: string[], by_hand?: boolean, dirty: boolean}>} */
+  /** @type {Record<'reply' | 'note', {text: string, attachments: import('./photos.js').Written[], based_on: number | null, template?: string, supersedes?: string[], by_hand?: boolean, dirty: boolean}>} */
   const drafts = {
     reply: { text: '', attachments: [], based_on: null, dirty: false },
     note: { text: '', attachments: [], based_on: null, dirty: false },
@@ -184,6 +184,8 @@ export function createComposer(context, id, photos) {
       text: one.text.trim(),
       attachments: one.attachments.map((photo) => photo.id),
     };
+    const alts = altsOf(one.attachments);
+    if (alts) payload.alts = alts;
     if (sending === 'reply' && one.template) payload.template = one.template;
     if (one.supersedes) payload.supersedes = one.supersedes;
     if (byHand()) payload.by_hand_at_ms = now();
@@ -433,26 +435,15 @@ export function createComposer(context, id, photos) {
         )}
         ${
           one.attachments.length
-            ? html`<ul class="attached">
-              ${one.attachments.map(
-                (photo) =>
-                  html`<li>
-                    ${photos.thumb(photo.id) ? html`<img src=${photos.thumb(photo.id) ?? ''} alt="" />` : html`<span>${t('photo')}</span>`}
-                    <button
-                      class="button"
-                      type="button"
-                      aria-label=${t('photo_remove', { name: photo.name })}
-                      @click=${() => {
-                        one.attachments = one.attachments.filter((other) => other !== photo);
-                        touched();
-                        draw();
-                      }}
-                    >
-                      ${icon('close')}
-                    </button>
-                  </li>`,
-              )}
-            </ul>`
+            ? photos.written(one.attachments, {
+                typed: touched,
+                drop(photo) {
+                  one.attachments = one.attachments.filter((other) => other !== photo);
+                  touched();
+                  draw();
+                  toField();
+                },
+              })
             : ''
         }
         ${bare ? '' : html`<div class="tools">

@@ -73,3 +73,13 @@ export function fillTemplate(text, { resident, fallback, me }) {
 export function append(typed, addition) {
   return typed.trim() ? `${typed.trimEnd()}\n\n${addition}` : addition;
 }
+
+/**
+ * What the photos of a draft show, as an operation says it: only of those of which somebody typed it.
+ * @param {import('./photos.js').Written[]} list
+ * @returns {Record<string, string> | null}
+ */
+export function altsOf(list) {
+  const said = list.flatMap(({ id, alt }) => (alt?.trim() ? [[id, alt.trim()]] : []));
+  return said.length ? Object.fromEntries(said) : null;
+}

@@ -3,10 +3,16 @@
  * @module
  */
 import { html, nothing } from 'lit-html';
+import { repeat } from 'lit-html/directives/repeat.js';
 import { showDialog } from './dialogs.js';
+import { icon } from './icons.js';
 
 /** @typedef {import('./types.js').Context} Context */
 /** @typedef {import('./types.js').Attachment} Attachment */
+
+/** A photo of a draft. @typedef {{id: string, type: string, name: string, alt?: string}} Written */
+
+const MAX_ALT_CHARS = 1000;
 
 /** @param {Context} context */
 export function createPhotos(context) {
@@ -37,7 +43,8 @@ export function createPhotos(context) {
     const dialog = showDialog(
       () =>
         url
-          ? html`<img class="full" src=${url} alt=${label} width=${photo.width ?? nothing} height=${photo.height ?? nothing} />`
+          ? html`<img class="full" src=${url} alt=${photo.alt || label} width=${photo.width ?? nothing} height=${photo.height ?? nothing} />
+              ${photo.alt ? html`<p class="hint" dir="auto" aria-hidden="true">${photo.alt}</p>` : ''}`
           : html`<p>${failed ? t('photo_missing') : t('photo_loading')}</p>`,
       { label, closeLabel: t('close') },
     );
@@ -52,6 +59,37 @@ export function createPhotos(context) {
 
   return {
     thumb,
+    /**
+     * The photos of what is being written, each with room for what it shows. Typing redraws nothing.
+     * @param {Written[]} list
+     * @param {{typed: () => void, drop: (photo: Written) => void}} told
+     */
+    written: (list, { typed, drop }) =>
+      html`<ul class="attached described">
+          ${repeat(
+            list,
+            (photo) => photo.id,
+            (photo, i) =>
+              html`<li>
+                <span class="thumb">${thumb(photo.id) ? html`<img src=${thumb(photo.id) ?? ''} alt="" />` : t('photo')}</span>
+                <label class="field"
+                  ><span>${list.length > 1 ? t('photo_alt_n', { n: i + 1 }) : t('photo_alt')}</span
+                  ><input
+                    type="text"
+                    maxlength=${MAX_ALT_CHARS}
+                    autocomplete="off"
+                    aria-describedby="alt-hint"
+                    .value=${photo.alt ?? ''}
+                    @input=${(/** @type {Event} */ event) => {
+                      photo.alt = /** @type {HTMLInputElement} */ (event.target).value;
+                      typed();
+                    }}
+                /></label>
+                <button class="button quiet" type="button" aria-label=${t('photo_remove', { name: photo.name })} @click=${() => drop(photo)}>${icon('close')}</button>
+              </li>`,
+          )}
+        </ul>
+        <p class="hint" id="alt-hint">${t('photo_alt_hint')}</p>`,
     /** @param {Attachment} attachment @param {string} from */
     render(attachment, from) {
       if (!attachment.type.startsWith('image/'))
@@ -59,9 +97,12 @@ export function createPhotos(context) {
       const url = thumb(attachment.id);
       const label = t('photo_of', { name: from });
       const wide = (attachment.width ?? 4) >= (attachment.height ?? 3);
-      return html`<button class="photo ${wide ? 'wide' : 'tall'}" type="button" aria-label=${label} @click=${() => open(attachment, label)}>
+      const button = html`<button class="photo ${wide ? 'wide' : 'tall'}" type="button" aria-label=${label} @click=${() => open(attachment, label)}>
         ${url ? html`<img src=${url} alt="" />` : html`<span>${t('photo')}</span>`}
       </button>`;
+      return attachment.alt
+        ? html`<figure class=${wide ? 'wide' : 'tall'}>${button}<figcaption dir="auto">${attachment.alt}</figcaption></figure>`
+        : button;
     },
   };
 }
