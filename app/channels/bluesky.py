@@ -1,7 +1,8 @@
 """Bluesky (AT protocol): mentions, replies and quotes in, replies out, with an app password.
 
 A reply's name is its record key, decided by its delivery before anything is sent, so sending it
-again leaves one post. Private messages are another service, without any such name: not here.
+again leaves one post. Private messages, for who wants them, are another service without such names:
+see `bluesky_chat`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.channels.bluesky_chat import Chat, is_private
 from app.channels.bluesky_read import Reading, read_cursor
 from app.channels.bluesky_search import search
 from app.channels.bluesky_send import CAPABILITIES, Sending, check
 from app.channels.bluesky_session import Account
 from app.channels.bluesky_text import tid_of
-from app.channels.contract import Batch, Outgoing, Permanent, Receipt, Setup, SetupField
+from app.channels.contract import (
+    Batch,
+    Outgoing,
+    Permanent,
+    Receipt,
+    Setup,
+    SetupField,
+    SignedOut,
+    Temporary,
+)
 from app.channels.social_http import server_address
 
 __all__ = ["CAPABILITIES", "SETUP", "BlueskyChannel", "build", "external_id"]
@@ -45,6 +56,17 @@ SETUP = Setup(
         ),
         SetupField("app_password", ("App-wachtwoord", "App password"), "secret"),
         SetupField(
+            "messages",
+            ("Ook privéberichten", "Private messages too"),
+            "choice",
+            (
+                "Zet dan bij het maken van het app-wachtwoord de toegang tot privéberichten aan.",
+                "Then allow access to your direct messages when you make the app password.",
+            ),
+            required=False,
+            choices=(("no", ("Nee", "No")), ("yes", ("Ja", "Yes"))),
+        ),
+        SetupField(
             "service",
             ("Eigen server", "Server of your own"),
             "url",
@@ -69,6 +91,8 @@ class BlueskySettings:
     since_ms: int = 0
     private_hosts: tuple[str, ...] = ()
     """Hosts in a private network from which pictures may be fetched all the same."""
+    messages: bool = False
+    """Private messages come in too."""
     app_password: str = field(default="", repr=False)
     timeout_s: float = 15.0
 
@@ -93,11 +117,13 @@ class BlueskyChannel:
         return tid_of(delivery_id)
 
     async def check(self) -> None:
-        """Sign in and read one notification."""
+        """Sign in, read one notification, and ask for a chat where these are wanted."""
         answer = await self._account.ask(
             "GET", "app.bsky.notification.listNotifications", params={"limit": "1"}
         )
         answer.table()
+        if self._settings.messages:
+            await self._chat().check()
 
     async def known_as(self) -> str:
         """See Known: the DID, which stays when the handle or the server changes."""
@@ -111,15 +137,29 @@ class BlueskyChannel:
             since_ms=self._settings.since_ms,
             private_hosts=self._settings.private_hosts,
         )
-        return await reading.fetch(read_cursor(cursor))
+        known = read_cursor(cursor)
+        batch = await reading.fetch(known)
+        if not self._settings.messages:
+            return batch
+        try:
+            said, known.chat = await self._chat().fetch(known.chat)
+        except (Temporary, SignedOut):
+            if batch.items:  # one service that is away keeps nothing of the other from coming in
+                return batch
+            raise
+        return replace(batch, items=(*batch.items, *said), cursor=known.write())
 
     async def send(self, reply: Outgoing) -> Receipt:
         """See Sender. Long texts are refused before anybody is asked."""
+        if is_private(reply):
+            return await self._chat().send(reply)
         check(reply)
         return await Sending(self._account, self._now_ms).send(reply)
 
     async def find(self, reply: Outgoing) -> Receipt | None:
         """See Sender."""
+        if is_private(reply):
+            return await self._chat().find(reply)
         return await Sending(self._account, self._now_ms).find(reply)
 
     async def search(self, query: str, cursor: str | None) -> Batch:
@@ -128,6 +168,9 @@ class BlueskyChannel:
 
     async def close(self) -> None:
         await self._account.close()
+
+    def _chat(self) -> Chat:
+        return Chat(self._account, self._now_ms, since_ms=self._settings.since_ms)
 
 
 def build(config: Mapping[str, Any], secret: str, now_ms: Callable[[], int]) -> BlueskyChannel:
@@ -152,6 +195,9 @@ def settings_of(config: Mapping[str, Any], secret: str) -> BlueskySettings:
     since_ms, timeout_s = config.get("since_ms", 0), config.get("timeout_s", 15.0)
     if not isinstance(since_ms, int) or not isinstance(timeout_s, int | float) or timeout_s <= 0:
         raise Permanent("bad_config", "since_ms and timeout_s must be numbers")
+    messages = config.get("messages") or "no"
+    if messages not in {"yes", "no"}:
+        raise Permanent("bad_config", "messages must be yes or no")
     try:
         opened = json.loads(secret) if secret else {}
         password = str(opened.get("app_password") or "").strip()
@@ -162,6 +208,7 @@ def settings_of(config: Mapping[str, Any], secret: str) -> BlueskySettings:
         service=service,
         since_ms=since_ms,
         private_hosts=tuple(str(host) for host in config.get("private_hosts") or ()),
+        messages=messages == "yes",
         app_password=password,
         timeout_s=float(timeout_s),
     )

@@ -46,6 +46,8 @@ class Cursor:
     watched: dict[str, str] = field(default_factory=dict)
     """Address of a question → the CID of what it said; oldest first."""
     swept_ms: int = 0
+    chat: str = ""
+    """How far the log of private messages was read."""
 
     def write(self) -> str:
         return json.dumps(
@@ -54,6 +56,7 @@ class Cursor:
                 "seen": self.seen,
                 "watched": self.watched,
                 "swept_ms": self.swept_ms,
+                "chat": self.chat,
             },
             separators=(",", ":"),
         )
@@ -68,6 +71,7 @@ def read_cursor(text: str | None) -> Cursor:
             seen={str(name): int(ms) for name, ms in said["seen"].items()},
             watched={str(uri): str(cid) for uri, cid in said["watched"].items()},
             swept_ms=int(said["swept_ms"]),
+            chat=str(said.get("chat") or ""),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Cursor()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.channels.bluesky_text import table
 from app.channels.contract import SignedOut
 from app.channels.social_http import Answer, Caller
 
@@ -135,4 +136,8 @@ def error_of(answer: Answer) -> str:
 
 
 def _is_ended(answer: Answer) -> bool:
-    return answer.status == 401 or error_of(answer) in _ENDED
+    if answer.status == 401:
+        return True
+    # The same word for a token that is alive and may not do this (the data server's `pipethrough`).
+    may_not = table(answer.value()).get("message") == "Bad token method"
+    return error_of(answer) in _ENDED and not may_not

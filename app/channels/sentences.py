@@ -166,6 +166,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Het account mag daar niet zoeken. Een beheerder moet het opnieuw koppelen.",
         "The account may not search there. An administrator must connect it again.",
     ),
+    "dm_not_allowed": (
+        "Het app-wachtwoord geeft geen toegang tot privéberichten. Maak er een die dat wel doet.",
+        "The app password gives no access to direct messages. Make one that does.",
+    ),
+    "dm_refused": (
+        "Deze inwoner neemt geen privéberichten van ons aan.",
+        "This resident takes no private messages from us.",
+    ),
+    "no_pictures_there": (
+        "In een privébericht kan op dit platform geen foto mee.",
+        "A private message on this platform takes no photo.",
+    ),
     "cannot_search": (
         "In dit kanaal kan niet worden gezocht.",
         "This channel cannot be searched.",

@@ -360,6 +360,9 @@ export const messages = {
   cause_words_maybe_own: 'With words this server may find only our own posts. A #hashtag does work.',
   cause_query_refused: 'The platform does not understand these words. Use ordinary words or a hashtag.',
   cause_search_not_allowed: 'The account may not search there. An administrator must connect it again.',
+  cause_dm_not_allowed: 'The app password gives no access to direct messages. Make one that does.',
+  cause_dm_refused: 'This resident takes no private messages from us.',
+  cause_no_pictures_there: 'A private message on this platform takes no photo.',
   cause_cannot_search: 'This channel cannot be searched.',
   cause_key_refused: 'The forum refuses the key. An administrator must sign the account in again.',
   cause_forum_refused:

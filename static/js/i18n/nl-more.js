@@ -371,6 +371,9 @@ export const messages = {
   cause_words_maybe_own: 'Met woorden vindt deze server misschien alleen eigen berichten. Een #hashtag werkt wel.',
   cause_query_refused: 'Het platform begrijpt deze zoekwoorden niet. Gebruik gewone woorden of een hashtag.',
   cause_search_not_allowed: 'Het account mag daar niet zoeken. Een beheerder moet het opnieuw koppelen.',
+  cause_dm_not_allowed: 'Het app-wachtwoord geeft geen toegang tot privéberichten. Maak er een die dat wel doet.',
+  cause_dm_refused: 'Deze inwoner neemt geen privéberichten van ons aan.',
+  cause_no_pictures_there: 'In een privébericht kan op dit platform geen foto mee.',
   cause_cannot_search: 'In dit kanaal kan niet worden gezocht.',
   cause_key_refused:
     'Het forum weigert de sleutel. Een beheerder moet het account opnieuw aanmelden.',
