@@ -83,9 +83,9 @@ class SignalenPeer:
         if first + self.page_size < len(shown):
             # Where a stranger would have us go is not where we go.
             links.append('<http://169.254.169.254/?geopage=2>; rel="next"')
-        said = {"type": "FeatureCollection", "features": features or None}
+        shape: dict[str, Any] = {"type": "FeatureCollection", "features": features or None}
         headers = {"Link": ",".join(links), "X_Total_Count": str(len(shown))}
-        await says(json.dumps(said).encode(), **headers)(visit, out)
+        await says(json.dumps(shape).encode(), **headers)(visit, out)
 
 
 def _feature(one: Signal) -> dict[str, Any]:
