@@ -43,7 +43,8 @@ class AlertMail:
         query = select(Account).where(
             Account.kind == "email", Account.team_id == team_id, col(Account.enabled)
         )
-        order = (col(Account.health) == "signed_out", col(Account.id))
+        refused = col(Account.health).in_(["signed_out", "cannot_send"])
+        order = (refused, col(Account.id))
         account = session.exec(query.order_by(*order)).first()
         return Name(external_id_of(account, letter_id), account.id) if account else None
 

@@ -26,8 +26,9 @@ from app.channels.contract import (
 from app.channels.models import Account
 from app.clock import Clock
 from app.db import Database
+from app.delivery import health
 from app.delivery import service as delivery
-from app.delivery.health import add_gap, is_limited, set_health
+from app.delivery.health import add_gap
 
 log = logging.getLogger(__name__)
 
@@ -182,20 +183,23 @@ class Fetching:
             account.cursor = batch.cursor
             if batch.gap is not None:
                 add_gap(session, account, batch.gap)
-            if not is_limited(account, now_ms):
-                set_health(session, account, "slow" if slow else "working", "", now_ms=now_ms)
+            health.reads(session, account, now_ms=now_ms, slow=slow)
 
         await self._db.write(store)
 
     async def _note(
-        self, account_id: str, health: str, detail: str, *, limited_s: float | None = None
+        self, account_id: str, state: str, detail: str, *, limited_s: float | None = None
     ) -> None:
         def store(session: Session) -> None:
             account = session.get(Account, account_id)
-            if account is not None:
-                now_ms = self._clock.now_ms()
-                until_ms = now_ms + int(limited_s * 1000) if limited_s is not None else None
-                set_health(session, account, health, detail, now_ms=now_ms, until_ms=until_ms)
+            if account is None:
+                return
+            now_ms = self._clock.now_ms()
+            if state == "working":
+                health.reads(session, account, now_ms=now_ms)
+                return
+            until_ms = now_ms + int(limited_s * 1000) if limited_s is not None else None
+            health.does_not_read(session, account, state, detail, now_ms=now_ms, until_ms=until_ms)
 
         await self._db.write(store)
 

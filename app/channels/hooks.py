@@ -26,7 +26,7 @@ from app.channels.contract import (
     Temporary,
 )
 from app.channels.models import Account
-from app.delivery.health import set_health
+from app.delivery import health
 from app.errors import BadRequest, ConfigError, NotAllowed, NotFound, Unavailable
 from app.ratelimit import limit
 from app.secrets import unseal
@@ -97,9 +97,9 @@ async def take(request: Request, account_id: str, items: list[Incoming | Deliver
         account = session.get_one(Account, account_id)
         now_ms = state.clock.now_ms()
         intake.take_all(session, account, ready, now_ms=now_ms)
-        if account.health != "signed_out":
+        if account.health not in {"signed_out", "cannot_read"}:
             # That a platform calls us says nothing about whether it lets us in.
-            set_health(session, account, "working", "", now_ms=now_ms)
+            health.reads(session, account, now_ms=now_ms)
 
     await state.db.write(store)
 

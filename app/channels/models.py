@@ -11,8 +11,9 @@ class Account(SQLModel, table=True):
 
     `config` is what the adapter needs and anybody may see; `secret` is sealed with the key that
     lies outside the database. `area` is where its conversations land, or None for the team's own
-    list. `health` is one of working, slow, limited, signed_out, down; `limited_until_ms` is when
-    the platform takes us again. `gaps` are [from, to] of times in which messages may have been
+    list. `health` is one of working, slow, limited, signed_out, down, cannot_send (it is read, and
+    may not post), cannot_read (the other way round); `limited_until_ms` is when the platform takes
+    us again. `gaps` are [from, to] of times in which messages may have been
     missed, the newest last. An account that has ended keeps its history and takes nothing any more.
     """
 

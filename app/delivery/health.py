@@ -34,11 +34,80 @@ def set_health(
 
 
 def is_limited(account: Account, now_ms: int) -> bool:
-    """Say whether the platform told us, when we sent, to wait until later than now.
+    """Say whether the platform told us to wait until later than now."""
+    return (account.limited_until_ms or 0) > now_ms
 
-    That it can still be read does not end this.
-    """
-    return account.health == "limited" and (account.limited_until_ms or 0) > now_ms
+
+# Reading and sending are two things that an account may do, and each tells of itself only. What is
+# known of the other stays, or a token that may read and not post would be well and ill by turns.
+
+
+def reads(session: Session, account: Account, *, now_ms: int, slow: bool = False) -> None:
+    """Write down that the platform let us read, which ends no limit and says nothing of sending."""
+    if account.health == "cannot_send":
+        return
+    if is_limited(account, now_ms):
+        detail = account.health_detail if account.health == "limited" else "rate_limited"
+        until_ms = account.limited_until_ms
+        set_health(session, account, "limited", detail, now_ms=now_ms, until_ms=until_ms)
+        return
+    set_health(session, account, "slow" if slow else "working", "", now_ms=now_ms)
+
+
+def does_not_read(
+    session: Session,
+    account: Account,
+    health: str,
+    detail: str,
+    *,
+    now_ms: int,
+    until_ms: int | None = None,
+) -> None:
+    """Write down that nothing comes in: limited, down or signed_out, and why."""
+    if account.health == "cannot_read" and health != "limited":
+        health = "cannot_read"
+    if until_ms is None and is_limited(account, now_ms):
+        until_ms = account.limited_until_ms
+    set_health(session, account, health, detail, now_ms=now_ms, until_ms=until_ms)
+
+
+def sends(session: Session, account: Account, *, now_ms: int) -> None:
+    """Write down that the platform took a reply, which says nothing of reading."""
+    until_ms = account.limited_until_ms
+    if account.health == "cannot_send":
+        health = "limited" if is_limited(account, now_ms) else "working"
+        detail = "rate_limited" if health == "limited" else ""
+        set_health(session, account, health, detail, now_ms=now_ms, until_ms=until_ms)
+    elif account.health in {"down", "signed_out"}:
+        since_ms, detail = account.health_since_ms, account.health_detail
+        set_health(session, account, "cannot_read", detail, now_ms=now_ms, until_ms=until_ms)
+        # It is the same trouble, of which more is known.
+        account.health_since_ms = since_ms
+
+
+def does_not_send(
+    session: Session,
+    account: Account,
+    health: str,
+    detail: str,
+    *,
+    now_ms: int,
+    until_ms: int | None = None,
+) -> None:
+    """Write down that the account may not send (signed_out), or has to wait with it (limited)."""
+    if account.health in {"down", "signed_out"}:
+        # It could not be read either: that is said already, and is no less so.
+        if until_ms is not None:
+            account.limited_until_ms = until_ms
+        return
+    if account.health == "cannot_read":
+        both = "signed_out" if health == "signed_out" else "down"
+        set_health(session, account, both, detail, now_ms=now_ms, until_ms=until_ms)
+    elif health == "signed_out":
+        until_ms = account.limited_until_ms
+        set_health(session, account, "cannot_send", detail, now_ms=now_ms, until_ms=until_ms)
+    else:
+        set_health(session, account, health, detail, now_ms=now_ms, until_ms=until_ms)
 
 
 def add_gap(session: Session, account: Account, gap: Gap) -> None:

@@ -37,8 +37,7 @@ from app.channels.contract import (
 from app.channels.models import Account
 from app.clock import Clock
 from app.db import Database
-from app.delivery import service
-from app.delivery.health import set_health
+from app.delivery import health, service
 from app.delivery.models import Delivery
 from app.ids import uuid7
 from app.inbox.models import Attachment, AttachmentData, Conversation, Message
@@ -83,6 +82,8 @@ class Outcome:
     limited_ms: int | None = None
     """For how long the whole account is limited."""
     spent: bool = True
+    took: bool = False
+    """The platform took a reply just now, which says that we may send there."""
 
 
 class Worker:
@@ -247,7 +248,7 @@ class Worker:
             return await self._look(adapter, job)
         except Permanent as error:
             return Outcome("failed", error=error.code)
-        return _sent(receipt)
+        return replace(_sent(receipt), took=True)
 
     async def _look(self, adapter: Adapter, job: Job) -> Outcome:
         """Look at the channel whether an earlier try took effect; never send."""
@@ -294,10 +295,12 @@ class Worker:
             delivery.due_at_ms = now_ms + _with_backoff(
                 outcome.retry_ms, delivery.attempts, outcome
             )
+        account = session.get_one(Account, job.account.id)
+        if outcome.took:
+            health.sends(session, account, now_ms=now_ms)
         if outcome.health:
-            account = session.get_one(Account, job.account.id)
             until_ms = now_ms + outcome.limited_ms if outcome.limited_ms is not None else None
-            set_health(
+            health.does_not_send(
                 session,
                 account,
                 outcome.health,

@@ -298,7 +298,21 @@ async def test_signed_out_shows_on_the_account_and_is_never_called_sent(
     await run_dry(worker)
     assert states(town) == [("queued", "wrong_password")]
     account = town.db.read_now(lambda session: session.get_one(Account, "web-noord"))
-    assert account.health == "signed_out"
+    # Of reading nothing is known here, and what could be read can still be.
+    assert (account.health, account.health_detail) == ("cannot_send", "wrong_password")
+
+
+async def test_a_reply_that_is_taken_shows_that_the_account_may_send(
+    town: Town, worker: Worker, post: Post, clock: SetClock
+) -> None:
+    def ill(session: Session) -> None:
+        session.get_one(Account, "web-noord").health = "cannot_send"
+
+    town.db.write_now(ill)
+    reply(town)
+    await run_dry(worker)
+    account = town.db.read_now(lambda session: session.get_one(Account, "web-noord"))
+    assert (states(town), account.health) == ([("sent", None)], "working")
 
 
 async def test_replies_in_one_conversation_keep_their_order(

@@ -57,6 +57,17 @@ test('signed out is never called down: somebody has to do something', () => {
   ]);
 });
 
+test('which of the two works is said: reading or replying', () => {
+  const [unsent, unread] = channelSentences(context, [
+    account('Plein', { state: 'cannot_send' }),
+    account('Postbus', { state: 'cannot_read' }),
+  ]);
+  assert.equal(unsent.text, 'Plein neemt sinds 13:40 geen antwoorden aan; lezen lukt wel');
+  assert.match(unsent.help, /Antwoorden .* blijven op de server wachten/);
+  assert.equal(unread.text, 'Postbus: sinds 13:40 komt er niets binnen; antwoorden gaan wel weg');
+  assert.doesNotMatch(unread.help, /Antwoorden .* wachten/);
+});
+
 test('a time in which something may have been missed is told for three days', () => {
   const gaps = [[now - 3 * HOUR, now - HOUR]];
   const [sentence] = channelSentences(context, [account('Plein', { state: 'working', gaps })]);

@@ -15,6 +15,8 @@ export const messages = {
   state_limited: 'The channel has us wait until {until}',
   state_signed_out: 'Signed out since {time}: connect it again',
   state_down: 'Down since {time}',
+  state_cannot_send: 'Reading works, replying does not, since {time}: give the account the right to post too, or connect it again',
+  state_cannot_read: 'Replying works, reading does not, since {time}: nothing comes in here',
   waiting: '{n} reply waits|{n} replies wait',
   gap: 'Between {from} and {to} something may have been missed.',
   gap_help: 'Open the channel itself and look for messages of that time. Make a contact note of a question you find.',

@@ -15,6 +15,8 @@ export const messages = {
   state_limited: 'Het kanaal laat ons wachten tot {until}',
   state_signed_out: 'Afgemeld sinds {time}: opnieuw koppelen',
   state_down: 'Ligt eruit sinds {time}',
+  state_cannot_send: 'Lezen lukt, antwoorden niet, sinds {time}: geef het account ook recht om te plaatsen, of koppel het opnieuw',
+  state_cannot_read: 'Antwoorden lukt, lezen niet, sinds {time}: er komt hier niets binnen',
   waiting: '{n} antwoord wacht|{n} antwoorden wachten',
   gap: 'Tussen {from} en {to} kan er iets zijn gemist.',
   gap_help: 'Open het kanaal zelf en zoek naar berichten uit die tijd. Staat er een vraag, maak er dan een contactmoment van.',

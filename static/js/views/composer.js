@@ -398,7 +398,7 @@ export function createComposer(context, id, photos) {
         ${blocked ? whyNot() : ''}
         ${blocked && approved ? html`<p class="hint">${t('approved_help')}</p><div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" @click=${choose}>${icon('template')}${t('approved_choose')}</button></div>` : ''}
         ${mode === 'reply' && !blocked ? audience(context, current, account()) : ''}
-        ${mode === 'reply' && !blocked && trouble && trouble !== 'working' ? html`<p class="hint">${t('bar_channel_help')}</p>` : ''}
+        ${mode === 'reply' && !blocked && trouble && !['working', 'cannot_read'].includes(trouble) ? html`<p class="hint">${t('bar_channel_help')}</p>` : ''}
         ${mode === 'note' && isGroup(current) ? html`<p class="audience open">${audienceIcon(true)}${t('group_reads')}</p>` : ''}
         ${
           mode === 'note' && current.why_not === 'by_hand' && may(context, 'reply')

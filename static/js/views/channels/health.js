@@ -31,7 +31,7 @@ export function channelSentences({ t, clocks, now }, accounts) {
           time: since_ms ? clocks.moment(since_ms) : '?',
           until: until_ms ? clocks.moment(until_ms) : '?',
         }),
-        help: t('bar_channel_help'),
+        help: t(state === 'cannot_read' ? 'bar_channel_cannot_read_help' : 'bar_channel_help'),
         action: 'channels',
       });
     const [from, to] = gaps.at(-1) ?? [0, 0];
@@ -55,6 +55,8 @@ export function channelSentences({ t, clocks, now }, accounts) {
 function trouble(state, until_ms, now_ms) {
   if (state === 'working') return null;
   if (state === 'signed_out') return 'bar_channel_signed_out';
+  if (state === 'cannot_send') return 'bar_channel_cannot_send';
+  if (state === 'cannot_read') return 'bar_channel_cannot_read';
   if (state === 'down') return 'bar_channel_down';
   return state === 'limited' && until_ms && until_ms > now_ms
     ? 'bar_channel_limited'
