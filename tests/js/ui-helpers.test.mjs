@@ -10,6 +10,7 @@ import { messages as nlMore } from '../../static/js/i18n/nl-more.js';
 import { match } from '../../static/js/router.js';
 import { createClocks, size } from '../../static/js/views/clocks.js';
 import { append, count, fillTemplate } from '../../static/js/views/counting.js';
+import { heldUp } from '../../static/js/views/held-up.js';
 import { swipeMeaning } from '../../static/js/views/swipe.js';
 
 const GRONINGEN = 'Europe/Amsterdam';
@@ -142,4 +143,31 @@ test('a swipe means something only when it is meant', () => {
   assert.equal(swipeMeaning(-80), 'take');
   assert.equal(swipeMeaning(80), 'read');
   assert.equal(swipeMeaning(200), 'finish');
+});
+
+test('what waits behind an operation that the server chokes on says so, and what does not wait for it is silent', () => {
+  const entry = (n, more = {}) => ({
+    n,
+    op_id: `op${n}`,
+    conversation_id: 'lamp',
+    kind: 'reply',
+    state: 'waiting',
+    last_error: null,
+    ...more,
+  });
+  const entries = [
+    entry(1),
+    entry(2, { last_error: '500' }),
+    entry(3),
+    entry(4, { kind: 'read' }),
+    entry(5, { conversation_id: 'stoep' }),
+    entry(6, { state: 'held' }),
+  ];
+  const told = (all) => all.map((one) => heldUp(all, one));
+  assert.deepEqual(told(entries), [null, 'held_up_itself', 'held_up_behind', null, null, null]);
+  // Once it is judged, or was only a reading mark, nothing stands in the way.
+  assert.deepEqual(told([entry(2, { last_error: '500', state: 'rejected' }), entry(3)]), [null, null]);
+  assert.deepEqual(told([entry(2, { last_error: '500', kind: 'read' }), entry(3)])[1], null);
+  for (const words of [nl, en])
+    for (const key of ['held_up_itself', 'held_up_behind']) assert.ok(words[key], key);
 });

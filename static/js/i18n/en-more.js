@@ -186,6 +186,8 @@ export const messages = {
   cause_read_only: 'This channel is read only.',
   cause_erased: 'The resident had her data removed.',
   op_withdraw: 'Take back',
+  held_up_itself: 'The server trips over this. It is still here and is tried again by itself, each time somewhat later.',
+  held_up_behind: 'Waits for something you did earlier in this conversation: the server trips over that.',
   maybe_sent_text:
     'Sent once without an answer from the server. You can still change it: the server lets only one version go out.',
   op_reply: 'Reply',

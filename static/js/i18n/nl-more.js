@@ -190,6 +190,8 @@ export const messages = {
   cause_read_only: 'Dit kanaal is alleen om te lezen.',
   cause_erased: 'De inwoner liet haar gegevens verwijderen.',
   op_withdraw: 'Terugtrekken',
+  held_up_itself: 'De server loopt hierop vast. Het staat hier nog en wordt vanzelf weer geprobeerd, steeds iets later.',
+  held_up_behind: 'Wacht op iets dat je eerder in dit gesprek deed: daar loopt de server op vast.',
   maybe_sent_text:
     'Is al een keer verstuurd zonder antwoord van de server. Wijzigen kan: de server zorgt dat er maar één versie weggaat.',
   op_reply: 'Antwoord',

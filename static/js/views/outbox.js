@@ -7,6 +7,7 @@ import { repeat } from 'lit-html/directives/repeat.js';
 import { word } from '../i18n.js';
 import { timeLeft } from './channels/audience.js';
 import { confirm } from './dialogs.js';
+import { heldUp } from './held-up.js';
 import { icon } from './icons.js';
 import { areaName, may, personName, residentName } from './names.js';
 
@@ -240,6 +241,7 @@ export function createOutbox(context) {
   /** @param {OutboxEntry} entry */
   const waiting = (entry) => {
     const tried = entry.attempts > 0;
+    const why = heldUp(entries ?? [], entry);
     const uploads = store.status().uploads;
     const parts = (entry.payload.attachments ?? []).filter(
       (/** @type {string} */ id) => uploads[id] !== undefined,
@@ -255,6 +257,7 @@ export function createOutbox(context) {
           ></progress>`
           : ''
       }
+      ${why ? html`<p class="audience soon">${icon('look')}${t(why)}</p>` : ''}
       ${tried ? html`<p class="hint">${t(RETRACTABLE.has(entry.kind) ? 'maybe_sent_text' : 'maybe_sent')}</p>` : ''}
       <div class="buttons">
         ${inItsStead(entry)}
