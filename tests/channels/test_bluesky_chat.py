@@ -60,7 +60,7 @@ def opened(port: int, **config: Any) -> BlueskyChannel:
     given = {
         "identifier": "stadsdeel.example",
         "service": f"http://127.0.0.1:{port}",
-        "timeout_s": 2.0,
+        "timeout_s": 4.0,
         "messages": "yes",
         **config,
     }

@@ -104,7 +104,7 @@ async def line(bluesky: Bluesky) -> AsyncIterator[Line]:
 
 
 async def test_whatever_the_line_does_a_later_look_hears_it_all(team: Team, line: Line) -> None:
-    channel = team.opens(port=line.port, timeout_s=2.0)
+    channel = team.opens(port=line.port)
     word = f"kermis{team.fatma.handle.partition('.')[0]}"
     post = team.server.post(team.fatma, f"Er is {word}")
     for status, code in ((429, "rate_limited"), (503, "platform_busy"), (500, "platform_busy")):
