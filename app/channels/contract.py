@@ -221,6 +221,9 @@ class Outgoing:
     """External id of the resident's message that is answered."""
     references: tuple[str, ...] = ()
     """External ids of the conversation, oldest first."""
+    others: tuple[str, ...] = ()
+    """External ids of our other replies in the conversation, earlier and later: not one of them is
+    this one, also when it says the same."""
     attachments: tuple[OutgoingAttachment, ...] = ()
     form: Form | None = None
     """The approved text that `text` is, where the platform wants it sent as that."""

@@ -213,7 +213,7 @@ class Forum:
         """Look for the reply among our own newest posts.
 
         It is ours if it says the same in the question's topic, was posted since, and is none of our
-        earlier replies in this conversation. When the question is gone nothing tells its topic: the
+        other replies in this conversation. When the question is gone nothing tells its topic: the
         same words to somebody else would be taken for this reply, so that is left to a person.
         """
         me, question = await self._name(), await self._question(reply)
@@ -225,7 +225,7 @@ class Forum:
             if (
                 post.topic == question.topic
                 and post.at_ms >= reply.created_at_ms - SKEW_MS
-                and str(post.id) not in reply.references
+                and str(post.id) not in {*reply.references, *reply.others}
                 and _plain(post.text) == _plain(reply.text)
             ):
                 return Receipt(str(post.id), "sent", post.at_ms)

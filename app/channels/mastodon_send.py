@@ -145,7 +145,7 @@ class Sending:
         answered = self._names(row, reply) if answers is None else str(answers) == reply.in_reply_to
         return (
             answered
-            and str(row["id"]) not in reply.references
+            and str(row["id"]) not in {*reply.references, *reply.others}
             and len(media if isinstance(media, list) else []) == len(reply.attachments)
         )
 

@@ -315,8 +315,9 @@ class XChannel:
             answers = [dig_text(about, "id") for about in dig_list(one, "referenced_tweets")]
             ours = one.get("sender_id") == self._settings.user_id
             name = f"dm:{dig_text(one, 'id')}" if private else dig_text(one, "id")
-            # An earlier reply may have said the same, minutes before: that one proves nothing.
-            if name not in reply.references and (ours if private else reply.in_reply_to in answers):
+            # Another reply may have said the same, minutes before: that one proves nothing.
+            another = name in {*reply.references, *reply.others}
+            if not another and (ours if private else reply.in_reply_to in answers):
                 return self._receipt(name)
         return None
 

@@ -54,6 +54,9 @@ MAX_WAIT_MS = 15 * 60 * 1000
 LOOK_AGAIN_MS = (15_000, 60_000, 300_000, 1_800_000)
 """When an uncertain reply is looked for again; after the last only a person can tell."""
 
+CANNOT_LOOK_MS = 300_000
+"""When a look is tried again for which somebody has to sign in first."""
+
 Opener = Callable[[Account], Adapter | None]
 Writer = Callable[[Session, Delivery, Outgoing], Outgoing]
 
@@ -79,11 +82,15 @@ class Outcome:
     external_id: str | None = None
     retry_ms: int | None = None
     health: str | None = None
+    cause: str | None = None
+    """Why the account's health is what it is; None is `error`."""
     limited_ms: int | None = None
     """For how long the whole account is limited."""
     spent: bool = True
     took: bool = False
     """The platform took a reply just now, which says that we may send there."""
+    looked: bool = True
+    """False when the channel could not be asked: such a look does not count."""
 
 
 class Worker:
@@ -254,15 +261,20 @@ class Worker:
         """Look at the channel whether an earlier try took effect; never send."""
         if not isinstance(adapter, Sender):
             return Outcome("failed", error="read_only")
-        try:
-            receipt = await adapter.find(job.reply)
-        except ChannelError:
-            receipt = None
-        if receipt is not None:
-            return _sent(receipt)
         looked = job.attempts if job.state == "uncertain" else 0
         again = LOOK_AGAIN_MS[min(looked, len(LOOK_AGAIN_MS) - 1)]
-        return Outcome("uncertain", error="unconfirmed", retry_ms=again)
+        unknown = Outcome("uncertain", error="unconfirmed", retry_ms=again)
+        try:
+            receipt = await adapter.find(job.reply)
+        except SignedOut as error:
+            out = replace(unknown, health="signed_out", cause=error.code)
+            return replace(out, retry_ms=CANNOT_LOOK_MS, looked=False)
+        except Temporary as error:
+            wait_ms = max(again, int(error.retry_after_s * 1000))
+            return replace(unknown, retry_ms=min(wait_ms, MAX_WAIT_MS), looked=False)
+        except ChannelError:
+            return replace(unknown, retry_ms=CANNOT_LOOK_MS, looked=False)
+        return unknown if receipt is None else _sent(receipt)
 
     def _settle(self, job: Job, outcome: Outcome, session: Session) -> None:
         now_ms = self._clock.now_ms()
@@ -274,8 +286,13 @@ class Worker:
                 delivery.external_id = outcome.external_id
             return
         was_uncertain = delivery.state == "uncertain"
+        if outcome.state in {"sent", "delivered"} and _is_anothers(session, delivery, outcome):
+            # The same words of ours, said for another reply: they prove nothing of this one.
+            outcome = Outcome("uncertain", error="unconfirmed", retry_ms=LOOK_AGAIN_MS[0])
         if outcome.state == "uncertain":
-            delivery.attempts = delivery.attempts + 1 if was_uncertain else 1
+            # A look that could not be made counts only when it is too late for another.
+            looked = outcome.looked or delivery.expires_at_ms < now_ms
+            delivery.attempts = delivery.attempts + looked if was_uncertain else 1
         else:
             delivery.attempts += 1
         if was_uncertain and outcome.state == "uncertain":
@@ -304,7 +321,7 @@ class Worker:
                 session,
                 account,
                 outcome.health,
-                outcome.error or "",
+                outcome.cause or outcome.error or "",
                 now_ms=now_ms,
                 until_ms=until_ms,
             )
@@ -360,12 +377,26 @@ def _is_out(delivery: Delivery, job: Job) -> bool:
     return known and delivery.leased_by is None and delivery.state in {"sent", "delivered"}
 
 
+def _is_anothers(session: Session, delivery: Delivery, outcome: Outcome) -> bool:
+    """Say whether what was found at the channel is another reply that was sent there."""
+    query = select(Delivery.id).where(
+        Delivery.external_id == (outcome.external_id or ""),
+        Delivery.external_id != "",
+        Delivery.account_id == delivery.account_id,
+        Delivery.id != delivery.id,
+        col(Delivery.sent_at_ms).is_not(None),
+    )
+    return session.exec(query).first() is not None
+
+
 def _sent(receipt: Receipt) -> Outcome:
     return Outcome(receipt.state, external_id=receipt.external_id)
 
 
 def _put_off(job: Job, code: str, *, may_be_out: bool = False) -> Outcome:
     """Come back later: to send what never left, to look for what may have."""
+    if job.state == "uncertain":
+        return Outcome("uncertain", error=code, retry_ms=CANNOT_LOOK_MS, looked=may_be_out)
     if job.tried or may_be_out:
         return Outcome("uncertain", error=code, retry_ms=LOOK_AGAIN_MS[0])
     return Outcome("queued", error=code, retry_ms=60_000, spent=False)
@@ -409,6 +440,19 @@ def _outgoing(
     names = [ours.get(row.id) or row.external_id for row in reversed(before)]
     references = tuple(name for name in names if name)
     theirs = [row.external_id for row in before if row.direction == "in" and row.external_id]
+    others = session.exec(
+        select(Delivery.external_id)
+        .join(Message, col(Message.id) == col(Delivery.message_id))
+        .where(
+            Message.conversation_id == conversation.id,
+            Delivery.account_id == account.id,
+            Delivery.id != delivery.id,
+            Delivery.external_id != "",
+            col(Delivery.sent_at_ms).is_not(None),
+        )
+        .order_by(col(Message.position).desc())
+        .limit(100)
+    ).all()
     files = session.exec(
         select(Attachment, AttachmentData.content)
         .join(AttachmentData, col(AttachmentData.attachment_id) == col(Attachment.id))
@@ -426,6 +470,7 @@ def _outgoing(
         from_name=account.name,
         in_reply_to=theirs[0] if theirs else None,
         references=references,
+        others=tuple(others),
         attachments=tuple(
             OutgoingAttachment(file.name or "foto.jpg", file.media_type, content, file.alt)
             for file, content in files

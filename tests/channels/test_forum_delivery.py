@@ -164,3 +164,22 @@ async def test_two_replies_with_the_same_words_are_two(square: Square) -> None:
     square.line.weather = once("error", method="POST")
     assert await square.delivers() == "uncertain"
     assert square.forum.ours() == [ANSWER, ANSWER]
+
+
+async def test_a_later_reply_with_the_same_words_is_not_taken_for_one_that_never_left(
+    square: Square,
+) -> None:
+    square.forum.writes("jan", "Er ligt afval in Paddepoel.")
+    await square.fetches()
+    (conversation,) = square.conversations()
+    square.forum.now_ms = NOON_MS
+    square.answers(conversation)
+    square.line.weather = once("error", method="POST")
+    assert await square.delivers() == "uncertain"
+    square.answers(conversation)
+    assert await square.delivers() == "sent"
+    square.clock.forward(s=60)
+    await square.delivers()
+    query = select(Delivery.state).order_by(Delivery.id)
+    states = square.town.db.read_now(lambda session: session.exec(query).all())
+    assert (list(states), square.forum.ours()) == (["uncertain", "sent"], [ANSWER])

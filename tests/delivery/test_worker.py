@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 from app.channels.contract import (
     Adapter,
     Capabilities,
+    ChannelError,
     Outgoing,
     Permanent,
     Receipt,
@@ -137,6 +138,81 @@ async def test_what_cannot_be_found_stays_uncertain_and_is_never_sent_again(
     await run_dry(worker)
     assert post.looked == looked
     assert (post.arrived, states(town)) == ([], [("uncertain", "unconfirmed")])
+
+
+@pytest.mark.parametrize("down", [Temporary("no_answer"), SignedOut("wrong_password")])
+async def test_a_look_that_could_not_be_made_does_not_count(
+    town: Town, worker: Worker, post: Post, clock: SetClock, down: ChannelError
+) -> None:
+    class Down(Post):
+        async def find(self, reply: Outgoing) -> Receipt | None:
+            raise down
+
+    reply(town)
+    post.after, post.hides = [Unconfirmed("no_answer")], True
+    await run_dry(worker)
+    worker._open = lambda _account: Down()
+    for _ in range(2 * len(LOOK_AGAIN_MS)):
+        clock.forward(ms=max(LOOK_AGAIN_MS))
+        await run_dry(worker)
+    account = town.db.read_now(lambda session: session.get_one(Account, "web-noord"))
+    signed_out = isinstance(down, SignedOut)
+    assert (account.health == "signed_out") == signed_out
+    assert (account.health_detail == "wrong_password") == signed_out
+    # The channel is back after hours: only now can it say.
+    post.hides = False
+    worker._open = lambda _account: post
+    clock.forward(ms=max(LOOK_AGAIN_MS))
+    await run_dry(worker)
+    assert (len(post.arrived), states(town)) == (1, [("sent", None)])
+
+
+async def test_a_look_that_can_never_be_made_ends_with_a_person(
+    town: Town, worker: Worker, post: Post, clock: SetClock
+) -> None:
+    class Down(Post):
+        async def find(self, reply: Outgoing) -> Receipt | None:
+            self.looked += 1
+            raise Temporary("no_answer")
+
+    reply(town)
+    post.after, post.hides = [Unconfirmed("no_answer")], True
+    await run_dry(worker)
+    gone = Down()
+    worker._open = lambda _account: gone
+    clock.forward(ms=service.VALID_MS)
+    for _ in range(3 * len(LOOK_AGAIN_MS)):
+        clock.forward(ms=max(LOOK_AGAIN_MS))
+        await run_dry(worker)
+    assert gone.looked <= len(LOOK_AGAIN_MS)
+    assert states(town) == [("uncertain", "unconfirmed")]
+
+
+async def test_what_was_found_is_never_taken_for_two_replies(
+    town: Town, worker: Worker, post: Post, clock: SetClock
+) -> None:
+    class Alike(Post):
+        """A channel that knows a reply by its words, and numbers what it takes."""
+
+        async def send(self, reply: Outgoing) -> Receipt:
+            await super().send(reply)
+            return Receipt(f"n{len(self.arrived)}", "sent", NOON_MS)
+
+        async def find(self, reply: Outgoing) -> Receipt | None:
+            said = await super().find(reply)
+            return Receipt("n1", "sent", NOON_MS) if said else None
+
+    alike = Alike()
+    worker._open = lambda _account: alike
+    alike.before = [Unconfirmed("no_answer")]
+    lamp = reply(town)
+    await run_dry(worker)
+    reply(town, lamp=lamp)
+    await run_dry(worker)
+    clock.forward(ms=LOOK_AGAIN_MS[0])
+    await run_dry(worker)
+    assert len(alike.arrived) == 1
+    assert sorted(states(town)) == [("sent", None), ("uncertain", "unconfirmed")]
 
 
 async def test_an_uncertain_reply_that_turns_up_later_was_sent(
