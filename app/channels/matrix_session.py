@@ -9,11 +9,13 @@ identifiers" (read 2026-11).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from app.channels.contract import ChannelError, Permanent, SignedOut, Temporary, Unconfirmed
 from app.channels.platform_http import (
@@ -32,6 +34,11 @@ _USER = re.compile(r"@[^\s:/]{1,200}:[^\s/]{1,230}")
 _tokens: dict[tuple[str, ...], str] = {}
 """The tokens of this process, by server, account, device and password: whoever fetches and whoever
 sends share one sign-in. A server may end a device's older token when a newer one is made."""
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, ...], asyncio.Lock]] = (
+    WeakKeyDictionary()
+)
+"""Who signs in, by account: one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,12 @@ class MatrixSession:
 
     async def _sign_in(self, refused: str) -> str:
         """Return a token that is not the refused one. Raises SignedOut or Temporary."""
+        turns = _turns.setdefault(asyncio.get_running_loop(), {})
+        # Requests side by side that each signed in would end each other's tokens.
+        async with turns.setdefault(self._key, asyncio.Lock()):
+            return await self._signed_in(refused)
+
+    async def _signed_in(self, refused: str) -> str:
         known = _tokens.get(self._key, "")
         if known and known != refused:
             return known  # somebody else in this process has signed in meanwhile
