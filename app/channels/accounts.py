@@ -116,6 +116,18 @@ def place(session: Session, team: str, area: str | None) -> str:
     return found
 
 
+ALLOWED_BY_THE_OPERATOR = ("private_hosts", "ca_file")
+"""What only the command line sets, because it opens the own network; no form asks for it."""
+
+
+def carry_over(account: Account, candidate: Candidate) -> None:
+    """Let an account that had ended be tried again as it was allowed to reach its platform."""
+    kept = {
+        name: account.config[name] for name in ALLOWED_BY_THE_OPERATOR if name in account.config
+    }
+    candidate.config = kept | candidate.config
+
+
 def same(session: Session, settings: Settings, candidate: Candidate) -> Account | None:
     """Return the account that this one would be a second copy of: everything would come twice."""
     setup = setup_of(candidate.kind)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from app.text.approved import Form
 
@@ -96,6 +96,13 @@ class SetupField:
     help: Words = ("", "")
     required: bool = True
     choices: tuple[tuple[str, Words], ...] = ()
+    unless: tuple[str, tuple[str, ...]] = ("", ())
+    """(key of the config, values) with which it is not asked: it signs in another way."""
+
+    def is_asked(self, config: Mapping[str, Any]) -> bool:
+        """Say whether an account with this config has to do with this field."""
+        key, values = self.unless
+        return config.get(key) not in values
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ SETUP = Setup(
     intro=(_INTRO_NL, _INTRO_EN),
     fields=(
         SetupField("address", ("E-mailadres", "E-mail address")),
-        SetupField("password", ("Wachtwoord", "Password"), "secret"),
+        SetupField(
+            "password", ("Wachtwoord", "Password"), "secret",
+            unless=("auth", ("xoauth2", "none")),
+        ),
         SetupField(
             "imap_host",
             ("Server voor inkomende mail (IMAP)", "Server for incoming mail (IMAP)"),

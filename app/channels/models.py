@@ -55,6 +55,8 @@ class ChannelSignIn(SQLModel, table=True):
     """A sign-in on a platform's own page that has begun: used once, by who began it, and soon.
 
     `sealed` holds what is needed to finish it, in the form in which secrets are stored.
+    `taken_at_ms` is when somebody began to finish it, and `outcome` what came of it: a phone that
+    lost the answer asks again.
     """
 
     __tablename__ = "channel_sign_in"
@@ -65,3 +67,5 @@ class ChannelSignIn(SQLModel, table=True):
     device_id: str
     sealed: str
     expires_at_ms: int = Field(index=True, sa_type=BigInteger)
+    taken_at_ms: int | None = Field(default=None, sa_type=BigInteger)
+    outcome: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))

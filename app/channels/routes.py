@@ -14,12 +14,12 @@ from app.accounts.policy import Principal
 from app.accounts.service import current
 from app.channels import accounts, reached, sign_in, trial
 from app.channels.accounts import Candidate, Tried
-from app.channels.contract import ChannelError
+from app.channels.contract import ChannelError, Permanent
 from app.channels.models import Account, ChannelTest
 from app.channels.sentences import SENTENCES, sentence
 from app.channels.setup import Values, WrongValues, read
 from app.channels.told import account_told, accounts_told, kinds_told, said
-from app.errors import BadRequest, Conflict, NotAllowed
+from app.errors import BadRequest, Conflict, NotAllowed, StoepError
 from app.openapi import Strict, refusals
 from app.ratelimit import limit
 
@@ -288,7 +288,8 @@ async def residents_csv(request: Request, who: Who, account_id: Id) -> Response:
 async def begin_sign_in(request: Request, who: Who, new: SignIn) -> dict[str, Any]:
     """Return the page to open; what comes back from it is bound to this person and this device."""
     await _limit(request, who)
-    candidate = _candidate(new.kind, new, _read(new.kind, new.values, who))
+    known = await _known_values(request, new)
+    candidate = _candidate(new.kind, new, _read(new.kind, new.values, who, known))
     candidate.renews = new.account
     try:
         page = await sign_in.begin(request.app.state, who, candidate)
@@ -301,23 +302,75 @@ async def begin_sign_in(request: Request, who: Who, new: SignIn) -> dict[str, An
     "/consents",
     status_code=status.HTTP_201_CREATED,
     summary="Finish signing in on the platform's own page",
-    responses=_refusals(400, 401, 403, 404, 409, 413, 429),
+    responses=_refusals(400, 401, 403, 404, 409, 413, 429)
+    | {202: {"description": "Another request of hers is still finishing it: ask again."}},
 )
-async def finish_sign_in(request: Request, who: Who, consent: Consent) -> dict[str, Any]:
-    """Exchange the code and keep the account. Each state works once."""
+async def finish_sign_in(
+    request: Request, response: Response, who: Who, consent: Consent
+) -> dict[str, Any]:
+    """Exchange the code and keep the account. Each state works once; asked again, it is told again.
+
+    That may take longer than a phone waits: whoever lost the answer asks until it is there.
+    """
     state = request.app.state
+    taken = await sign_in.take(state, who, consent.state)
+    if taken.outcome is not None:
+        return await _told_again(request, who, taken.outcome)
+    if not taken.sealed:
+        response.status_code = status.HTTP_202_ACCEPTED
+        return {"pending": True}
     try:
-        candidate = await sign_in.finish(state, who, consent.state, consent.code)
+        candidate = await sign_in.finish(state, taken.sealed, consent.code)
+        tried = await accounts.try_out(candidate, candidate.secret, state.clock.now_ms)
+        if tried.error is not None:
+            raise tried.error
+        candidate.is_known_as(tried.known_as)
     except ChannelError as error:
+        refused = {"code": error.code, "detail": error.detail[:300]}
+        await state.db.write(
+            lambda session: sign_in.settle(session, consent.state, {"refused": refused})
+        )
         raise _refused(error, who) from None
-    tried = await _let_in(request, who, candidate)
 
     def keep(session: Session) -> dict[str, Any]:
         now_ms = state.clock.now_ms()
         account = sign_in.keep(session, state.settings, candidate, now_ms=now_ms)
+        outcome = {"account": account.id, "called": tried.called}
+        sign_in.settle(session, consent.state, outcome)
         return account_told(session, account)
 
-    return _with_hook(request, await state.db.write(keep), tried)
+    try:
+        return _with_hook(request, await state.db.write(keep), tried)
+    except StoepError:
+        # A team that is gone, an account that is there already: nothing was kept, and never will.
+        await state.db.write(lambda session: sign_in.give_up(session, consent.state))
+        raise
+
+
+async def _told_again(request: Request, who: Principal, outcome: dict[str, Any]) -> dict[str, Any]:
+    """Answer as the first time."""
+    if "refused" in outcome:
+        raise _refused(Permanent(outcome["refused"]["code"], outcome["refused"]["detail"]), who)
+    told: dict[str, Any] = await request.app.state.db.read(
+        lambda session: account_told(session, accounts.find(session, outcome["account"]))
+    )
+    return _with_hook(request, told, Tried(None, bool(outcome["called"])))
+
+
+async def _known_values(request: Request, new: SignIn) -> Values | None:
+    """Return the config of an account that is signed in again; no form shows all of it."""
+    state, again = request.app.state, new.account
+    if again is None:
+        return None
+
+    def known(session: Session) -> Values:
+        account = accounts.find(session, again)
+        if account.kind != new.kind:
+            raise Conflict("That account is of another kind.", reason="other_kind")
+        return Values(dict(account.config), {})
+
+    values: Values = await state.db.read(known)
+    return values
 
 
 async def _changes(
@@ -353,6 +406,8 @@ def _not_known(session: Session, settings: Any, candidate: Candidate) -> None:
     known = accounts.same(session, settings, candidate)
     if known is not None and known.ended_at_ms is None:
         raise Conflict("This account was added before.", reason="known", account=known.id)
+    if known is not None:
+        accounts.carry_over(known, candidate)
 
 
 async def _limit(request: Request, who: Principal) -> None:

@@ -65,7 +65,14 @@ def read(setup: Setup, given: Mapping[str, Any], known: Values | None = None) ->
         for name in given
         if name not in fields
     ]
-    for name, field in fields.items():
+    asked = {name: field for name, field in fields.items() if field.is_asked(config)}
+    wrong += [
+        Wrong(name, (f"‘{field.label[0]}’ hoort niet bij hoe dit account zich aanmeldt.",
+                     f"“{field.label[1]}” is not how this account signs in."))
+        for name, field in fields.items()
+        if name not in asked and given.get(name)
+    ]  # fmt: skip
+    for name, field in asked.items():
         kept = secret if field.kind == "secret" else config
         if name in given and not (field.kind == "secret" and given[name] in ("", None)):
             value = _value(field, given[name])

@@ -2,11 +2,15 @@
 
 What the platform hands back works once, within minutes, and only for the person who began, on the
 device on which she did: a link that somebody else had her open connects nothing.
+
+Finishing may take longer than a phone waits for an answer. What came of it is kept in the
+transaction that keeps the account, so a phone that asks again hears the same, and nothing is
+half made: an account without an outcome, or the other way round, cannot be.
 """
 
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlmodel import Session, col, delete
@@ -22,6 +26,8 @@ from app.ids import fingerprint, new_secret
 from app.secrets import seal, unseal
 
 LIFE_MS = 15 * 60 * 1000
+BUSY_MS = 90_000
+"""After so long without an outcome, whoever was finishing it is gone: nothing was kept."""
 RETURN_PATH = "/channels/signed-in"
 """The app's own page that the platform sends the browser back to."""
 
@@ -72,25 +78,73 @@ def _may_begin(session: Session, candidate: Candidate) -> None:
         raise Conflict("That account is of another kind.", reason="other_kind")
 
 
-async def finish(state: Any, who: Principal, said: str, code: str) -> Candidate:
-    """Exchange the code; return the account that may be kept once it was tried.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a sign-in so far: to be finished (`sealed`), finished (`outcome`), or under
+    way in another request (neither)."""
 
-    Raises BadRequest when this state was not given out to her here, was used, or is too old.
+    sealed: str = ""
+    outcome: dict[str, Any] | None = None
+
+
+async def take(state: Any, who: Principal, said: str) -> Taken:
+    """Begin to finish a sign-in; only the first who asks is to do it.
+
+    Raises BadRequest when this state was not given out to her here, came to nothing, or is too old.
     """
 
-    def take(session: Session) -> str | None:
+    def work(session: Session) -> Taken | None:
         begun = session.get(ChannelSignIn, fingerprint(said), with_for_update=True)
         if begun is None or (begun.person_id, begun.device_id) != (who.person_id, who.device_id):
             return None
-        session.delete(begun)
-        return begun.sealed if begun.expires_at_ms > state.clock.now_ms() else None
+        now_ms = state.clock.now_ms()
+        if begun.outcome is None and begun.taken_at_ms is None and begun.expires_at_ms > now_ms:
+            begun.taken_at_ms, sealed, begun.sealed = now_ms, begun.sealed, ""
+            return Taken(sealed=sealed)
+        if begun.outcome is None and now_ms < (begun.taken_at_ms or 0) + BUSY_MS:
+            return Taken()
+        # Decided here, under the lock: who still works on it may keep nothing after this.
+        begun.outcome = begun.outcome or OVER
+        return None if begun.outcome == OVER else Taken(outcome=begun.outcome)
 
-    sealed = await state.db.write(take)
-    if sealed is None:
-        raise BadRequest(
-            "This sign-in was finished before, or took too long. Begin again.",
-            reason="consent_over",
-        )
+    taken: Taken | None = await state.db.write(work)
+    if taken is None:
+        raise _over()
+    return taken
+
+
+OVER = {"over": True}
+
+
+def _over() -> BadRequest:
+    return BadRequest(
+        "This sign-in was finished before, or took too long. Begin again.", reason="consent_over"
+    )
+
+
+def settle(session: Session, said: str, outcome: dict[str, Any]) -> None:
+    """Keep what came of it, in the transaction of what it did.
+
+    Raises BadRequest when it was given up meanwhile: then nothing may be kept.
+    """
+    begun = session.get(ChannelSignIn, fingerprint(said), with_for_update=True)
+    if begun is None or begun.outcome is not None:
+        raise _over()
+    begun.outcome = outcome
+
+
+def give_up(session: Session, said: str) -> None:
+    """Take note that it came to nothing, unless something came of it."""
+    begun = session.get(ChannelSignIn, fingerprint(said), with_for_update=True)
+    if begun is not None and begun.outcome is None:
+        begun.outcome = OVER
+
+
+async def finish(state: Any, sealed: str, code: str) -> Candidate:
+    """Exchange the code; return the account that may be kept once it was tried.
+
+    Raises ChannelError.
+    """
     kept = json.loads(unseal(state.settings, sealed))
     candidate = Candidate(**kept["candidate"])
     adapter = registry.adapter_of(candidate, candidate.secret, state.clock.now_ms)

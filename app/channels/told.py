@@ -66,6 +66,11 @@ def account_told(session: Session, account: Account) -> dict[str, Any]:
         "ended_ms": account.ended_at_ms,
         "can_change": setup is not None,
         "values": _shown(setup, account) if setup else {},
+        "not_asked": [
+            field.name
+            for field in (setup.fields if setup else ())
+            if not field.is_asked(account.config)
+        ],
         "waiting": waiting,
         "test": trial.told(test) if test else None,
         "health": {

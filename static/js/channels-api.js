@@ -4,13 +4,20 @@
  */
 import { json } from './api.js';
 import { browserEnv } from './connection.js';
+import { NoAnswer } from './sync/wire.js';
+
+/** So long it is asked again what came of signing in on a platform's page: the server gives up before. */
+const CONSENT_MS = 120_000;
+const AGAIN_MS = 2_000;
+/** What says nothing about the outcome. */
+const PASSING = new Set(['network', 'portal', 'garbled', 'server']);
 
 /** @typedef {[string, string]} Both Dutch and English */
 /** @typedef {{name: string, label: Both, kind: 'text' | 'url' | 'secret' | 'number' | 'lines' | 'choice', help: Both, required: boolean, choices: {value: string, label: Both}[]}} Field */
 /** @typedef {{kind: string, title: Both, intro: Both, sign_in: boolean, public: boolean, answers: boolean, fields: Field[]}} Kind */
 /** @typedef {{code: string, made_ms: number, expires_ms: number, seen_ms: number | null, conversation: string | null}} Test */
 /** @typedef {{state: string, since_ms: number, until_ms: number | null, gaps: [number, number][], code: string, words: string[]}} Health */
-/** @typedef {{id: string, kind: string, name: string, team: string, area: string | null, enabled: boolean, ended_ms: number | null, can_change: boolean, values: Record<string, any>, waiting: number, test: Test | null, health: Health, hook_url?: string}} Told */
+/** @typedef {{id: string, kind: string, name: string, team: string, area: string | null, enabled: boolean, ended_ms: number | null, can_change: boolean, values: Record<string, any>, not_asked?: string[], waiting: number, test: Test | null, health: Health, hook_url?: string}} Told */
 /** @typedef {{name: string, team: string, area: string | null, values: Record<string, any>}} Typed */
 /** @typedef {{id: string, name: string, address: string, last_ms: number, conversations: number, other: {channel: string, address: string}[]}} Reached */
 
@@ -46,8 +53,21 @@ export function createChannelsApi(env = browserEnv()) {
     signIn: (kind, typed, account = null) =>
       json(env, '/channels/sign-ins', { method: 'POST', body: { kind, account, ...typed } }),
     /** @param {string} state @param {string} code @returns {Promise<Told>} */
-    consent: (state, code) =>
-      json(env, '/channels/consents', { method: 'POST', body: { state, code } }),
+    async consent(state, code) {
+      // It may take the platform longer than a request is waited for; asked again, the server says what came of it.
+      const until = env.now() + CONSENT_MS;
+      for (;;) {
+        try {
+          const told = await json(env, '/channels/consents', { method: 'POST', body: { state, code } });
+          if (!told.pending) return told;
+          if (env.now() > until) throw new NoAnswer({ kind: 'server' });
+        } catch (error) {
+          const lost = error instanceof NoAnswer && PASSING.has(error.failure.kind);
+          if (!lost || env.now() > until) throw error;
+        }
+        await new Promise((resolve) => env.timer(() => resolve(undefined), AGAIN_MS));
+      }
+    },
   };
 }
 

@@ -5,6 +5,7 @@ on a page, being fetched, calling us with a signature, asking whether an address
 does not cover: anything about connections, which the adapters' own tests do.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -44,6 +45,10 @@ class Square:
     trouble: ChannelError | None = None
     said: list[Incoming] = field(default_factory=list)
     shouted: list[Outgoing] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Somebody wants to finish signing in."""
+    answers: asyncio.Event | None = None
+    """When the Square says what it thinks of that; None is at once."""
 
 
 class SquareAdapter:
@@ -90,6 +95,9 @@ class SquareAdapter:
 
     async def finish(self, kept: str, redirect_uri: str, code: str) -> str:
         assert (kept, redirect_uri) == ("kept", "http://localhost:8000/channels/signed-in")
+        self._square.asked.set()
+        if self._square.answers is not None:
+            await self._square.answers.wait()
         if code != "yes":
             raise SignedOut("sign_in_refused")
         # A consent is a new secret each time.

@@ -1,5 +1,7 @@
 """Accounts over the API: added when the platform lets us in, tested, switched off, ended."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,11 +11,12 @@ from sqlmodel import Session, select
 
 from app.accounts.models import Person
 from app.accounts.policy import Principal
-from app.channels import intake
+from app.channels import accounts, intake, sign_in
+from app.channels.accounts import Tried
 from app.channels.contract import Incoming, Temporary
 from app.channels.models import Account, ChannelSignIn
 from app.inbox import service as inbox
-from app.secrets import unseal
+from app.secrets import seal, unseal
 from tests.channels.square import TOKEN, Square, opened
 from tests.peers.mail import PASSWORD, MailServers
 from tests.support.neighbourhood import Neighbourhood
@@ -324,9 +327,163 @@ async def test_a_page_of_the_platform_connects_an_account_once_and_only_for_who_
         assert (answer.status_code, answer.json()["reason"]) == (400, "consent_over")
     done = await esther.asks("POST", "/consents", {"state": state, "code": "yes"})
     assert done.status_code == 201, done.text
-    again = await esther.asks("POST", "/consents", {"state": state, "code": "yes"})
-    assert again.status_code == 400
+    # Who lost the answer hears it again, whatever she says this time; nobody else does.
+    again = await esther.asks("POST", "/consents", {"state": state, "code": "no"})
+    assert (again.status_code, again.json()) == (201, done.json())
+    for other in (dirk, elsewhere):
+        answer = await other.asks("POST", "/consents", {"state": state, "code": "yes"})
+        assert (answer.status_code, answer.json()["reason"]) == (400, "consent_over")
     assert len(esther.accounts("square_page")) == 1
+    assert TOKEN not in neighbourhood.town.db.read_now(
+        lambda s: str(s.exec(select(ChannelSignIn)).one())
+    )
+
+
+PAGE = {"kind": "square_page", "name": "Plein", "team": "noord", "values": {"server": SERVER}}
+
+
+async def begins(esther: Keeper, **more: Any) -> str:
+    """Begin to sign in on the platform's page; return the state that it gives back."""
+    began = await esther.asks("POST", "/sign-ins", PAGE | more)
+    assert began.status_code == 201, began.text
+    return str(began.json()["page"].rpartition("state=")[2])
+
+
+async def test_while_it_is_finished_whoever_asks_again_waits_and_hears_the_same(
+    esther: Keeper, square: Square
+) -> None:
+    said = {"state": await begins(esther), "code": "yes"}
+    square.answers = asyncio.Event()
+    first = asyncio.create_task(esther.asks("POST", "/consents", said))
+    await square.asked.wait()
+    waits = await esther.asks("POST", "/consents", said)
+    assert (waits.status_code, waits.json()) == (202, {"pending": True})
+    assert esther.accounts("square_page") == []
+    square.answers.set()
+    done = await first
+    again = await esther.asks("POST", "/consents", said)
+    assert (done.status_code, again.status_code) == (201, 201)
+    assert again.json() == done.json()
+    assert len(esther.accounts("square_page")) == 1
+
+
+async def test_what_took_too_long_is_over_and_keeps_nothing_when_it_comes_after_all(
+    esther: Keeper, square: Square
+) -> None:
+    said = {"state": await begins(esther), "code": "yes"}
+    square.answers = asyncio.Event()
+    first = asyncio.create_task(esther.asks("POST", "/consents", said))
+    await square.asked.wait()
+    esther.neighbourhood.clock.forward(s=sign_in.BUSY_MS // 1000 + 1)
+    over = await esther.asks("POST", "/consents", said)
+    assert (over.status_code, over.json()["reason"]) == (400, "consent_over")
+    square.answers.set()
+    late = await first
+    assert (late.status_code, late.json()["reason"]) == (400, "consent_over")
+    assert esther.accounts("square_page") == []
+
+
+async def test_a_refusal_is_told_again_too(esther: Keeper, square: Square) -> None:
+    said = {"state": await begins(esther), "code": "no"}
+    first = await esther.asks("POST", "/consents", said)
+    again = await esther.asks("POST", "/consents", said | {"code": "yes"})
+    assert (first.status_code, first.json()["reason"]) == (409, "sign_in_refused")
+    assert (again.status_code, again.json()) == (409, first.json())
+    square.trouble = Temporary("no_answer")
+    said = {"state": await begins(esther), "code": "yes"}
+    first = await esther.asks("POST", "/consents", said)
+    square.trouble = None
+    again = await esther.asks("POST", "/consents", said)
+    assert (first.json()["reason"], again.json()["reason"]) == ("no_answer", "no_answer")
+    assert esther.accounts("square_page") == []
+
+
+async def test_what_cannot_be_kept_is_over(esther: Keeper, square: Square) -> None:
+    said = {"state": await begins(esther), "code": "yes"}
+
+    def ends(session: Session) -> None:
+        for begun in session.exec(select(ChannelSignIn)):
+            kept = json.loads(unseal(esther.neighbourhood.app.state.settings, begun.sealed))
+            kept["candidate"]["team_id"] = "weg"
+            begun.sealed = seal(esther.neighbourhood.app.state.settings, json.dumps(kept))
+
+    esther.neighbourhood.town.db.write_now(ends)
+    assert (await esther.asks("POST", "/consents", said)).status_code == 404
+    again = await esther.asks("POST", "/consents", said)
+    assert (again.status_code, again.json()["reason"]) == (400, "consent_over")
+    assert esther.accounts("square_page") == []
+
+
+async def test_what_the_operator_allowed_stays_whatever_is_changed_in_the_app(
+    esther: Keeper, square: Square
+) -> None:
+    allowed = {"private_hosts": ["10.0.0.8:443"], "room": "!a:plein"}
+
+    def allows(session: Session, kind: str) -> str:
+        account = session.exec(select(Account).where(Account.kind == kind)).one()
+        account.config = account.config | allowed
+        return account.id
+
+    def kept(kind: str) -> dict[str, Any]:
+        (account,) = esther.accounts(kind)
+        return {name: account.config.get(name) for name in allowed}
+
+    write = esther.neighbourhood.town.db.write_now
+    await esther.adds()
+    account_id = write(lambda session: allows(session, "square"))
+    changed = {"name": "Nieuw", "team": "noord", "values": {"server": SERVER, "who": "us"}}
+    told = await esther.asks("PUT", f"/{account_id}", changed)
+    assert "private_hosts" not in told.text
+    assert kept("square") == allowed
+    # Ended and added again it is tried as it was allowed to reach its platform.
+    await esther.asks("DELETE", f"/{account_id}")
+    assert (await esther.adds()).json()["id"] == account_id
+    assert kept("square") == {"private_hosts": ["10.0.0.8:443"], "room": None}
+    # Signed in again on the platform's page.
+    await esther.asks("POST", "/consents", {"state": await begins(esther), "code": "yes"})
+    page_id = write(lambda session: allows(session, "square_page"))
+    state = await begins(esther, account=page_id)
+    done = await esther.asks("POST", "/consents", {"state": state, "code": "yes"})
+    assert done.json()["id"] == page_id
+    assert kept("square_page") == allowed
+
+
+async def test_a_mailbox_that_signs_in_with_a_token_is_asked_for_no_password(
+    esther: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lets_in(*_: object) -> Tried:
+        return Tried(None)
+
+    monkeypatch.setattr(accounts, "try_out", lets_in)
+    settings = esther.neighbourhood.app.state.settings
+    config = {
+        "address": "noord@gemeente.example", "imap_host": "imap.example",
+        "smtp_host": "smtp.example", "auth": "xoauth2",
+        "oauth": {"token_url": "https://login.example", "client_id": "c", "scope": "s"},
+    }  # fmt: skip
+
+    def work(session: Session) -> None:
+        secret = seal(settings, json.dumps({"refresh_token": "r"}))
+        session.add(Account(id="post", kind="email", name="Post", team_id="noord", config=config,
+                            secret=secret))  # fmt: skip
+
+    esther.neighbourhood.town.db.write_now(work)
+    (told,) = [one for one in (await esther.asks("GET")).json() if one["id"] == "post"]
+    assert told["not_asked"] == ["password"]
+    changed = {
+        "name": "Post Noord",
+        "team": "noord",
+        "values": {"folder": "Vragen", "password": ""},
+    }
+    answer = await esther.asks("PUT", "/post", changed)
+    assert answer.status_code == 200, answer.text
+    (account,) = esther.accounts("email")
+    assert account.config == config | {"folder": "Vragen"}
+    assert json.loads(unseal(settings, account.secret)) == {"refresh_token": "r"}
+    changed["values"] = {"password": "geheim"}
+    refused = await esther.asks("PUT", "/post", changed)
+    assert refused.status_code == 400
+    assert "hoort niet bij hoe dit account zich aanmeldt" in refused.json()["detail"]
 
 
 async def test_a_consent_that_was_refused_or_came_too_late_keeps_nothing(

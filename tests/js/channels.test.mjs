@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
+import { createChannelsApi } from '../../static/js/channels-api.js';
 import { speak } from '../../static/js/i18n.js';
 import { messages as en } from '../../static/js/i18n/en-channels.js';
 import { messages as nl } from '../../static/js/i18n/nl-channels.js';
@@ -219,6 +220,44 @@ test('what was asked in private, or elsewhere, is not answered on a page', () =>
   for (const link of [undefined, 'https://x.com.example/a/status/1', 'https://x.com/a/status/1&b'])
     assert.equal(openInX(reply, [{ d: 'in', position: 1, link }]), null);
   assert.equal(openInX(reply, []), null);
+});
+
+test('what came of a consent is asked for until the server says it', async () => {
+  let now = 0;
+  const answers = [
+    () => Promise.reject(new TypeError('the connection is gone')),
+    () => Response.json({ pending: true }, { status: 202 }),
+    () => new Response('<html>', { status: 502, headers: { 'content-type': 'text/html' } }),
+    () => Response.json({ id: 'a1' }, { status: 201 }),
+  ];
+  const asked = /** @type {any[]} */ ([]);
+  const env = /** @type {any} */ ({
+    now: () => now,
+    // A request is not waited for longer than the timer says; here time only passes between two.
+    timer: (/** @type {() => void} */ work, /** @type {number} */ ms) => {
+      if (ms < 20_000) queueMicrotask(() => ((now += ms), work()));
+      return () => undefined;
+    },
+    fetch: async (/** @type {string} */ path, /** @type {any} */ init) => {
+      asked.push([path, JSON.parse(init.body)]);
+      return (answers.shift() ?? (() => Response.json({ pending: true })))();
+    },
+  });
+  const api = createChannelsApi(env);
+  assert.deepEqual(await api.consent('00ff', 'geheim'), { id: 'a1' });
+  assert.equal(asked.length, 4);
+  assert.ok(asked.every(([path, body]) => path.endsWith('/consents') && body.state === '00ff'));
+
+  // Refused is an outcome: it is not asked again.
+  const problem = { headers: { 'content-type': 'application/problem+json' }, status: 400 };
+  answers.push(() => Response.json({ reason: 'consent_over' }, problem));
+  await assert.rejects(api.consent('00ff', 'geheim'), NoAnswer);
+  assert.equal(asked.length, 5);
+
+  // And not for ever.
+  now = 0;
+  await assert.rejects(api.consent('00ff', 'geheim'), NoAnswer);
+  assert.ok(now > 90_000 && now < 180_000);
 });
 
 test('who typed a key of her own needs no consent on the page of the platform', () => {

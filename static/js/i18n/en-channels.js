@@ -36,6 +36,7 @@ export const messages = {
   try_and_keep: 'Try and keep',
   to_platform: 'On to {kind}',
   to_platform_help: 'You consent there and come back here. Nothing has been kept yet.',
+  finishing: 'Finishing the sign-in. That may take half a minute.',
   trying: 'Trying: this takes 20 seconds at most',
   wrong_fields: 'Look at the fields below. Nothing was kept.',
   nothing_kept: 'Nothing was kept.',

@@ -36,6 +36,7 @@ export const messages = {
   try_and_keep: 'Probeer en bewaar',
   to_platform: 'Verder op {kind}',
   to_platform_help: 'Je geeft daar toestemming en komt hier terug. Er is nog niets bewaard.',
+  finishing: 'De aanmelding wordt afgerond. Dat kan een halve minuut duren.',
   trying: 'Aan het proberen: dit duurt hooguit 20 seconden',
   wrong_fields: 'Kijk naar de velden hieronder. Er is niets bewaard.',
   nothing_kept: 'Er is niets bewaard.',

@@ -35,6 +35,8 @@ export function createChannels(context, api = createChannelsApi()) {
   let problem = '';
   /** Why signing in on the platform's page came to nothing; it stays until she goes on. */
   let outcome = '';
+  /** The server is asking the platform what she consented to. */
+  let finishing = false;
   let over = false;
   let online = isOnline();
   let heard = '';
@@ -65,12 +67,18 @@ export function createChannels(context, api = createChannelsApi()) {
       if (!over) draw();
       return;
     }
+    finishing = true;
+    if (!over) draw();
     try {
       const added = await api.consent(state, code);
       void load();
+      // She may have gone elsewhere meanwhile.
+      if (over) return context.toast(say('added', { name: added.name }));
       openAdd(context, say, api, kinds, added);
     } catch (error) {
       outcome = whatWentWrong(say, error).text;
+    } finally {
+      finishing = false;
       if (!over) draw();
     }
   };
@@ -158,6 +166,7 @@ export function createChannels(context, api = createChannelsApi()) {
         <div class="page-head"><a class="button quiet back" href="/phone" aria-label=${t('back')}>${icon('back')}</a><h1 tabindex="-1">${t('channels')}</h1></div>
         <p class="hint">${say('intro')}</p>
         ${online ? nothing : html`<p class="attention" role="status">${icon('offline')}<span>${say('offline')}</span></p>`}
+        ${finishing ? html`<p class="hint" role="status">${say('finishing')}</p>` : nothing}
         ${outcome || (problem && online) ? html`<p class="problem" role="alert">${icon('urgent')}${outcome || problem}</p>` : nothing}
         ${keeps ? html`<div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" ?disabled=${!online || !kinds.length} @click=${() => openAdd(context, say, api, kinds)}>${icon('plus')}${say('add')}</button></div>` : nothing}
         <h2>${say('own')}</h2>

@@ -26,6 +26,8 @@ import { inWords, whatWentWrong } from './words.js';
  */
 export function createForm(context, say, { kind, account, yes, submit, changed }) {
   const { store, language } = context;
+  // What this account has nothing to do with: a mailbox that signs in with a token has no password.
+  const asks = kind.fields.filter(({ name }) => !account?.not_asked?.includes(name));
   /** @type {Problem | null} */
   let problem = null;
   let busy = false;
@@ -124,7 +126,7 @@ export function createForm(context, say, { kind, account, yes, submit, changed }
     render: () =>
       html`<form class="form" novalidate aria-busy=${busy ? 'true' : 'false'} @submit=${send}>
         ${problem ? html`<div class="problem form-problem" role="alert" tabindex="-1">${icon('urgent')}<div><p>${problem.text}</p>${problem.technical ? html`<p class="hint">${problem.technical}</p>` : nothing}</div></div>` : nothing}
-        ${kind.fields.map(asked)}
+        ${asks.map(asked)}
         ${row(
           'name',
           say('name'),
