@@ -214,9 +214,11 @@ def _forget(session: Session, blob_id: str, who: Principal, size: int) -> None:
 def _may(session: Session, who: Principal, found: Attachment) -> bool:
     if found.message_id is None:
         return found.uploader_id == who.person_id
+    # Of a message that its writer took away at the channel nobody may see a file any more, also who
+    # still has its address; the bytes stay for the archive.
     area = session.exec(
         select(Conversation.area)
         .join(Message, col(Message.conversation_id) == col(Conversation.id))
-        .where(Message.id == found.message_id)
+        .where(Message.id == found.message_id, col(Message.deleted_at_ms).is_(None))
     ).first()
     return area is not None and who.sees(area)

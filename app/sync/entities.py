@@ -207,7 +207,8 @@ def _message(message: Mapping[Any, Any], photos: list[Row], delivery: Row | None
         "quoted": message["quoted"],
         "written_ms": message["written_at_ms"],
         "accepted_ms": message["accepted_at_ms"],
-        "attachments": photos,
+        # What a resident took away is kept for the archive, and shown to nobody.
+        "attachments": photos if message.get("deleted_at_ms") is None else [],
         "delivery": delivery,
         "event": message["event"],
         "erased": message["erased_at_ms"] is not None,

@@ -7,15 +7,17 @@ import pytest
 from sqlmodel import Session, select
 
 from app.channels import intake
-from app.channels.contract import Incoming
+from app.channels.contract import Incoming, IncomingAttachment
 from app.channels.models import Account
 from app.db import Database
 from app.delivery.models import Delivery
 from app.inbox.by_resident import erase
-from app.inbox.models import Conversation, MessageVersion, RawOriginal
+from app.inbox.models import AttachmentData, Conversation, MessageVersion, RawOriginal
 from app.sync import entities
 from tests.channels.square import opened
+from tests.support.neighbourhood import Neighbourhood
 from tests.support.town import NOON_MS, PADDEPOEL, Town, build, op
+from tests.support.visitor import photo
 
 HOUR_MS = 3_600_000
 
@@ -46,7 +48,7 @@ def comes(town: Town, text: str = "De lamp is stuk.", /, **said: Any) -> str:
         "raw": text.encode(),
     }
     item = Incoming(**(given | said))
-    prepared = intake.prepare(item, max_bytes=1000)
+    prepared = intake.prepare(item, max_bytes=100_000)
     found = town.db.write_now(
         lambda session: intake.take(
             session, session.get_one(Account, "plein"), prepared, now_ms=town.now_ms
@@ -128,6 +130,30 @@ def test_a_message_taken_away_says_so_and_stays_in_the_archive(town: Town) -> No
     assert [one.text for one in versions(town)] == ["De lamp is stuk."]
     assert comes(town, "Toch weer.", kind="edit") == ""
     assert comes(town, "", kind="delete") == ""
+
+
+async def test_the_photos_of_a_message_taken_away_are_out_of_reach_and_kept_for_the_archive(
+    neighbourhood: Neighbourhood,
+) -> None:
+    town = neighbourhood.town
+
+    def add(session: Session) -> None:
+        session.add(Account(id="plein", kind="square", name="p", team_id="noord", area=PADDEPOEL))
+
+    town.db.write_now(add)
+    lamp = IncomingAttachment("lamp.jpg", "image/jpeg", photo(50, 50))
+    conversation = comes(town, attachments=(lamp,))
+    (message,) = shown(town, conversation)
+    (kept,) = message["attachments"]
+    phone = neighbourhood.visitor().http
+    phone.cookies.update(neighbourhood.signs_in(town.anna))
+    parts = [f"/api/v1/attachments/{kept['id']}{query}" for query in ("", "?size=thumb")]
+    assert [(await phone.get(part)).status_code for part in parts] == [200, 200]
+    comes(town, "", kind="delete")
+    assert [(await phone.get(part)).status_code for part in parts] == [404, 404]
+    assert shown(town, conversation)[0]["attachments"] == []
+    bytes_there = town.db.read_now(lambda session: session.exec(select(AttachmentData.part)).all())
+    assert sorted(bytes_there) == ["full", "thumb"]
 
 
 def test_what_a_resident_has_erased_is_erased_in_every_version(town: Town) -> None:
