@@ -64,6 +64,7 @@ LOWEST = {
     "app.media",
     "app.paths",
     "app.ratelimit",
+    "app.rounds",
 }
 """The ground that the features stand on; it knows none of them."""
 

@@ -6,22 +6,14 @@ its phone offers it again when it has not done so for days (`OFFER_AGAIN_MS` in
 message has is ever touched.
 """
 
-import asyncio
-import logging
-
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete, select
 
-from app.clock import Clock
-from app.db import Database
 from app.inbox.models import Attachment
-
-log = logging.getLogger(__name__)
+from app.rounds import Rounds
 
 KEPT_MS = 30 * 24 * 3600 * 1000
 """Far beyond the days after which a phone offers a photo again."""
 
-EVERY_S = 3600.0
 BATCH = 100
 
 
@@ -41,21 +33,11 @@ def clear(session: Session, *, now_ms: int) -> int:
     return len(gone.all())
 
 
-class Leftovers:
+class Leftovers(Rounds):
     """Looks now and then for uploads that nobody needs."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db = db
-        self._clock = clock
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("clearing unused uploads: %s", type(error).__name__)  # noqa: TRY400
-            await asyncio.sleep(EVERY_S)
+    every_s = 3600.0
+    looks_for = "clearing unused uploads"
 
     async def once(self) -> int:
         """Clear all that is unused now; how many."""

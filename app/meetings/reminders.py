@@ -4,44 +4,28 @@ When to remind is a row, not a sleeping task: a restart forgets none, and of two
 finds the row done.
 """
 
-import asyncio
-import logging
 from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from app import i18n
 from app.accounts.models import Person
-from app.clock import Clock
-from app.db import Database, touch
+from app.db import touch
 from app.ids import uuid7
 from app.inbox import service as inbox
 from app.inbox.models import Conversation
 from app.meetings import policy, service, words  # noqa: F401 - importing it adds its words
 from app.meetings.models import Meeting, MeetingPromise, MeetingQuestion
+from app.rounds import Rounds
 
-log = logging.getLogger(__name__)
-
-EVERY_S = 60.0
 BATCH = 50
 
 
-class Reminders:
+class Reminders(Rounds):
     """Looks now and then for promises that are due, and for meetings to be filed."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db = db
-        self._clock = clock
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("looking for promises: %s", type(error).__name__)  # noqa: TRY400
-            await asyncio.sleep(EVERY_S)
+    every_s = 60.0
+    looks_for = "looking for promises"
 
     async def once(self) -> int:
         """Remind of all that is due now; how many. Writes only when there is something."""

@@ -5,24 +5,17 @@ an index on how long conversations wait tells which are past it. So changed rule
 a restart misses nothing.
 """
 
-import asyncio
-import logging
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, func, select
 
 from app.channels.models import Account
-from app.clock import Clock
-from app.db import Database
 from app.inbox.models import Conversation, Resident
+from app.rounds import Rounds
 from app.triage import service
 from app.triage.rules import Facts, Ruleset, unanswered
 
-log = logging.getLogger(__name__)
-
-EVERY_S = 30.0
 BATCH = 100
 
 
@@ -79,21 +72,11 @@ def mark(session: Session, *, now_ms: int) -> int:
     return len(found)
 
 
-class Sweep:
+class Sweep(Rounds):
     """Looks now and then for conversations that wait too long."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db = db
-        self._clock = clock
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("looking for silence: %s", type(error).__name__)  # noqa: TRY400
-            await asyncio.sleep(EVERY_S)
+    every_s = 30.0
+    looks_for = "looking for silence"
 
     async def once(self) -> int:
         """Mark all that wait too long now; how many. Writes only when there is something."""
