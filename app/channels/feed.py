@@ -12,17 +12,16 @@ from typing import Any
 
 from app.channels.contract import (
     Batch,
-    Capabilities,
     Incoming,
-    Permanent,
     Setup,
     SetupField,
     Temporary,
 )
 from app.channels.feed_items import Item, alternate_of, is_feed, read
-from app.channels.safe_http import Fetched, checked_url, fetch
+from app.channels.feed_only import CAPABILITIES, ReadOnly, external_id
+from app.channels.safe_http import Fetched, fetch
 
-CAPABILITIES = Capabilities(max_chars=0, public=True, threads=False)
+__all__ = ["CAPABILITIES", "SETUP", "Feed", "build", "external_id"]
 
 MAX_BYTES = 3_000_000
 POLL_S = 900.0
@@ -54,46 +53,13 @@ SETUP = Setup(
 )
 
 
-def external_id(_config: Mapping[str, Any], delivery_id: str) -> str:
-    """Return the delivery's own id: nothing is ever sent there."""
-    return delivery_id
-
-
 def build(config: Mapping[str, Any], _secret: str, now_ms: Callable[[], int]) -> "Feed":
     """Make the adapter. Raises Permanent("bad_config") without an address that can be fetched."""
-    try:
-        url = checked_url(str(config.get("url", "")))
-    except Permanent:
-        raise Permanent("bad_config", "url") from None
-    hosts = config.get("private_hosts", ())
-    return Feed(url, now_ms, tuple(str(host) for host in hosts))
+    return Feed(config, now_ms)
 
 
-class Feed:
+class Feed(ReadOnly):
     """Reads one feed, or the feed that a page names."""
-
-    def __init__(
-        self, url: str, now_ms: Callable[[], int], private_hosts: tuple[str, ...] = ()
-    ) -> None:
-        self._url = url
-        self._now_ms = now_ms
-        self._private_hosts = private_hosts
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the composer must know: that there is nothing to write."""
-        return CAPABILITIES
-
-    def new_external_id(self, delivery_id: str) -> str:
-        """Return the delivery's own id."""
-        return delivery_id
-
-    async def check(self) -> None:
-        """Fetch it once. Raises Temporary, or Permanent("not_a_feed")."""
-        await self.fetch(None)
-
-    async def close(self) -> None:
-        """Do nothing: no connection is kept for a visit each quarter of an hour."""
 
     async def fetch(self, cursor: str | None) -> Batch:
         """Return what is new or says something else than before, oldest first.

@@ -18,19 +18,20 @@ from urllib.parse import urlencode
 
 from app.channels.contract import (
     Batch,
-    Capabilities,
     Incoming,
     Permanent,
     Setup,
     SetupField,
     Temporary,
 )
-from app.channels.safe_http import checked_url, fetch
+from app.channels.feed_only import CAPABILITIES, ReadOnly, external_id
+from app.channels.safe_http import fetch
+
+__all__ = ["CAPABILITIES", "SETUP", "Reports", "build", "external_id"]
 
 Box = tuple[float, float, float, float]
 """South, west, north, east in degrees."""
 
-CAPABILITIES = Capabilities(max_chars=0, public=True, threads=False)
 POLL_S = 600.0
 MAX_BYTES = 5_000_000
 MAX_ITEMS = 200
@@ -72,20 +73,9 @@ SETUP = Setup(
 )  # fmt: skip
 
 
-def external_id(_config: Mapping[str, Any], delivery_id: str) -> str:
-    """Return the delivery's own id: nothing is ever sent there."""
-    return delivery_id
-
-
 def build(config: Mapping[str, Any], _secret: str, now_ms: Callable[[], int]) -> "Reports":
     """Make the adapter. Raises Permanent("bad_config")."""
-    try:
-        url = checked_url(str(config.get("url", ""))).rstrip("/")
-        box = box_of(str(config.get("box") or ""))
-    except (Permanent, ValueError):
-        raise Permanent("bad_config", "url or box") from None
-    hosts = tuple(str(host) for host in config.get("private_hosts", ()))
-    return Reports(url, str(config.get("jurisdiction_id") or ""), box, now_ms, hosts)
+    return Reports(config, now_ms)
 
 
 def box_of(text: str) -> Box | None:
@@ -98,38 +88,17 @@ def box_of(text: str) -> Box | None:
     return south, west, north, east
 
 
-class Reports:
+class Reports(ReadOnly):
     """Reads the reports of one service."""
 
-    def __init__(
-        self,
-        url: str,
-        jurisdiction: str,
-        box: Box | None,
-        now_ms: Callable[[], int],
-        private_hosts: tuple[str, ...] = (),
-    ) -> None:
-        self._url = url
-        self._jurisdiction = jurisdiction
-        self._box = box
-        self._now_ms = now_ms
-        self._private_hosts = private_hosts
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the composer must know: that there is nothing to write."""
-        return CAPABILITIES
-
-    def new_external_id(self, delivery_id: str) -> str:
-        """Return the delivery's own id."""
-        return delivery_id
-
-    async def check(self) -> None:
-        """Ask once. Raises Temporary or Permanent."""
-        await self.fetch(None)
-
-    async def close(self) -> None:
-        """Do nothing: no connection is kept."""
+    def __init__(self, config: Mapping[str, Any], now_ms: Callable[[], int]) -> None:
+        super().__init__(config, now_ms)
+        self._url = self._url.rstrip("/")
+        self._jurisdiction = str(config.get("jurisdiction_id") or "")
+        try:
+            self._box = box_of(str(config.get("box") or ""))
+        except ValueError:
+            raise Permanent("bad_config", "box") from None
 
     async def fetch(self, cursor: str | None) -> Batch:
         """Return reports that are new or say something else than before, oldest first."""
