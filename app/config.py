@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     push_words: bool = Field(
         False, description="Show the resident's name and words in a notification; off by default"
     )
+    private_hosts: str = Field(
+        "",
+        description="Servers of channels on this machine that may do without https, as"
+        " `localhost:8008`, comma-separated",
+    )
     sms_url: str = Field(
         "", description="Gateway that escalations by text message are posted to; empty is none"
     )
@@ -106,7 +111,7 @@ class Settings(BaseSettings):
             raise ValueError("must be like mailto:webteam@example.nl or https://stoep.example.nl")
         return value
 
-    @field_validator("push_services")
+    @field_validator("push_services", "private_hosts")
     @classmethod
     def _services_are_hosts(cls, value: str) -> str:
         for one in filter(None, (part.strip().lower() for part in value.split(","))):

@@ -38,7 +38,8 @@ def add(args: argparse.Namespace, settings: Settings, write: Write) -> int:
         raise StoepError(f"There is no kind {args.kind} to add; see `stoep channel kinds`.")
     setup = accounts.setup_of(args.kind)
     try:
-        values = read(setup, _given(setup, args.values) | _asked(setup, settings))
+        given = _given(setup, args.values) | _asked(setup, settings)
+        values = read(setup, given, private_hosts=settings.private_hosts)
     except WrongValues as error:
         column = 0 if settings.language == "nl" else 1
         raise StoepError(" ".join(one.words[column] for one in error.wrong)) from None

@@ -117,7 +117,7 @@ async def overview(request: Request, who: Who) -> list[dict[str, Any]]:
 async def add(request: Request, who: Who, new: New) -> dict[str, Any]:
     """Sign in at the platform with what was typed; keep the account only when that works."""
     state = request.app.state
-    values = _read(new.kind, new.values, who)
+    values = _read(request, new.kind, new.values, who)
     candidate = _candidate(new.kind, new, values)
     await state.db.read(lambda session: _not_known(session, state.settings, candidate))
     tried = await _let_in(request, who, candidate)
@@ -144,7 +144,7 @@ async def change(request: Request, who: Who, account_id: Id, changed: Changed) -
         return account.kind, accounts.values_of(account, state.settings)
 
     kind, before = await state.db.read(known)
-    values = _read(kind, changed.values, who, before) if changed.values else before
+    values = _read(request, kind, changed.values, who, before) if changed.values else before
     candidate = _candidate(kind, changed, values)
     tried = await _let_in(request, who, candidate)
 
@@ -289,7 +289,7 @@ async def begin_sign_in(request: Request, who: Who, new: SignIn) -> dict[str, An
     """Return the page to open; what comes back from it is bound to this person and this device."""
     await _limit(request, who)
     known = await _known_values(request, new)
-    candidate = _candidate(new.kind, new, _read(new.kind, new.values, who, known))
+    candidate = _candidate(new.kind, new, _read(request, new.kind, new.values, who, known))
     candidate.renews = new.account
     try:
         page = await sign_in.begin(request.app.state, who, candidate)
@@ -386,10 +386,15 @@ async def _changes(
 
 
 def _read(
-    kind: str, given: dict[str, JsonValue], who: Principal, known: Values | None = None
+    request: Request,
+    kind: str,
+    given: dict[str, JsonValue],
+    who: Principal,
+    known: Values | None = None,
 ) -> Values:
+    private_hosts = request.app.state.settings.private_hosts
     try:
-        return read(accounts.setup_of(kind), given, known)
+        return read(accounts.setup_of(kind), given, known, private_hosts=private_hosts)
     except WrongValues as error:
         column = 0 if who.language == "nl" else 1
         errors = [{"field": one.field, "message": one.words[column]} for one in error.wrong]

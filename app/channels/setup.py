@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,6 @@ from app.errors import StoepError
 MAX_CHARS = {"text": 500, "url": 2000, "secret": 8000, "number": 20, "choice": 100}
 MAX_LINES = 200
 _HOST = re.compile(r"[a-z0-9._-]+\.[a-z0-9-]+|localhost|[0-9a-f:.]+", re.IGNORECASE)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _UNSTORABLE_IN_SECRETS = re.compile("[\x00\ud800-\udfff]")
 """A private key has line breaks."""
@@ -51,11 +51,19 @@ class Values:
         return json.dumps(self.secret) if self.secret else ""
 
 
-def read(setup: Setup, given: Mapping[str, Any], known: Values | None = None) -> Values:
+def read(
+    setup: Setup,
+    given: Mapping[str, Any],
+    known: Values | None = None,
+    *,
+    private_hosts: str = "",
+) -> Values:
     """Return what was given over what was `known` of the account.
 
     A field that is left out keeps what it had; an empty one is emptied, but for a secret, which
-    nobody is shown and so is never typed again to be kept. Raises WrongValues.
+    nobody is shown and so is never typed again to be kept. `private_hosts` is the setting of that
+    name: whoever keeps the accounts does not reach, through us, what else listens on this machine,
+    unless who runs it says so. Raises WrongValues.
     """
     config = dict(known.config) if known else {}
     secret = dict(known.secret) if known else {}
@@ -75,7 +83,7 @@ def read(setup: Setup, given: Mapping[str, Any], known: Values | None = None) ->
     for name, field in asked.items():
         kept = secret if field.kind == "secret" else config
         if name in given and not (field.kind == "secret" and given[name] in ("", None)):
-            value = _value(field, given[name])
+            value = _value(field, given[name], private_hosts)
             if isinstance(value, Wrong):
                 wrong.append(value)
                 continue
@@ -90,7 +98,7 @@ def read(setup: Setup, given: Mapping[str, Any], known: Values | None = None) ->
     return Values(config, secret)
 
 
-def _value(field: SetupField, given: Any) -> Any:
+def _value(field: SetupField, given: Any, private_hosts: str) -> Any:
     if given is None:
         return ""
     if field.kind == "lines":
@@ -109,6 +117,12 @@ def _value(field: SetupField, given: Any) -> Any:
             field,
             "bevat een teken dat hier niet kan",
             "holds a character that is not possible here",
+        )
+    if field.kind in {"text", "url"} and _is_barred(text, private_hosts):
+        return _wrong(
+            field,
+            "is een server op deze machine; die moet in STOEP_PRIVATE_HOSTS staan",
+            "is a server on this machine; it has to stand in STOEP_PRIVATE_HOSTS",
         )
     if not text or field.kind in {"text", "secret"}:
         return text
@@ -131,6 +145,27 @@ def _lines(field: SetupField, given: Any) -> Any:
     return kept
 
 
+def _is_barred(text: str, private_hosts: str) -> bool:
+    """Say whether this is an address on this machine, without https, that was not let through."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port or 80
+    except ValueError:
+        return False
+    if parts.scheme != "http" or not _is_loopback(host):
+        return False
+    # IPv6 stands in brackets in the setting, and in no host.
+    named = {one.strip("[] ").replace("]:", ":") for one in private_hosts.split(",")}
+    return not {host, f"{host}:{port}"} & named
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _url(field: SetupField, text: str) -> Any:
     if "://" not in text:
         # On a phone people type only the name.
@@ -140,7 +175,7 @@ def _url(field: SetupField, text: str) -> Any:
         host, _port = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host or ""))
     if not host or not safe or not _HOST.fullmatch(host) or " " in text:
         return _wrong(
             field,

@@ -89,10 +89,34 @@ def test_of_a_server_its_name_is_enough() -> None:
     )
 
 
-def test_a_server_on_this_machine_may_do_without_https() -> None:
-    assert read(SETUP, GOOD | {"server": "http://127.0.0.1:8008/"}).config["server"] == (
-        "http://127.0.0.1:8008"
-    )
+@pytest.mark.parametrize(
+    ("typed", "let_through"),
+    [
+        ("http://127.0.0.1:8008/", "127.0.0.1:8008"),
+        ("http://localhost:8008", "elders:1, localhost"),
+        ("http://[::1]:8008", "[::1]:8008"),
+        ("http://localhost", "localhost:80"),
+        ("http://127.0.0.2:8008", "127.0.0.2:8008"),
+    ],
+)
+def test_a_server_on_this_machine_does_without_https_where_the_operator_says_so(
+    typed: str, let_through: str
+) -> None:
+    given = GOOD | {"server": typed}
+    # Mastodon asks for a server as for any text.
+    with pytest.raises(WrongValues, match="STOEP_PRIVATE_HOSTS"):
+        read(KINDS["mastodon"].setup or SETUP, {"server": typed})
+    assert read(SETUP, given, private_hosts=let_through).config["server"] == typed.rstrip("/")
+    for other in ("", "127.0.0.1:8009", "localhost:8009", "example.nl"):
+        with pytest.raises(WrongValues) as caught:
+            read(SETUP, given, private_hosts=other)
+        assert "STOEP_PRIVATE_HOSTS" in caught.value.wrong[0].words[0]
+
+
+@pytest.mark.parametrize("typed", ["http://10.0.0.1", "http://plein.example"])
+def test_elsewhere_nothing_does_without_https(typed: str) -> None:
+    with pytest.raises(WrongValues, match="begins with https"):
+        read(SETUP, GOOD | {"server": typed}, private_hosts=typed.removeprefix("http://"))
 
 
 def test_an_account_is_told_from_another_by_what_is_shown_of_it() -> None:
@@ -152,7 +176,7 @@ async def test_what_no_request_can_carry_is_said_and_is_no_fault_of_ours(
     setup = KINDS[kind].setup
     assert setup is not None
     rest = {field.name: "geheim" for field in setup.fields if field.required}
-    values = read(setup, rest | given)
+    values = read(setup, rest | given, private_hosts="127.0.0.1:1")
     config = {"api_url": CLOSED} | values.config
     candidate = Candidate(kind, "Noord", "noord", None, config, values.opened)
     tried = await try_out(candidate, candidate.secret, lambda: 0)
