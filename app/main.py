@@ -14,9 +14,10 @@ from app.accounts import routes as accounts_routes
 from app.channels import hooks, registry, web_notice, web_routes
 from app.channels import routes as channels_routes
 from app.channels.alert_mail import AlertMail, Opener
-from app.channels.contract import Adapter
+from app.channels.contract import Adapter, Paying
 from app.channels.fetching import Fetching
 from app.channels.models import Account
+from app.channels.purse import AccountPurse
 from app.channels.searching import Searches
 from app.clock import Clock, SystemClock
 from app.config import Settings
@@ -63,9 +64,14 @@ def open_database(settings: Settings, clock: Clock | None = None) -> Database:
     return db
 
 
-def open_adapter(settings: Settings, clock: Clock, account: Account) -> Adapter | None:
+def open_adapter(
+    settings: Settings, clock: Clock, db: Database, account: Account
+) -> Adapter | None:
     """Return the adapter of an account with its secret opened; None where there is none."""
-    return registry.adapter_of(account, unseal(settings, account.secret), clock.now_ms)
+    adapter = registry.adapter_of(account, unseal(settings, account.secret), clock.now_ms)
+    if adapter is not None and isinstance(adapter, Paying):
+        adapter.pay_from(AccountPurse(db, account.id))
+    return adapter
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
@@ -146,7 +152,7 @@ def _poke(state: Any, seq: int) -> None:
 
 
 def _background(settings: Settings, db: Database, clock: Clock) -> list["asyncio.Task[None]"]:
-    opener = partial(open_adapter, settings, clock)
+    opener = partial(open_adapter, settings, clock, db)
     worker = Worker(db, clock, opener, partial(web_notice.write_notice, settings))
     pushing = PushWorker(db, clock, settings, on_call=unreachable.is_on_call)
     ways = open_ways(settings, db, opener)

@@ -351,6 +351,26 @@ class Completing(Protocol):
         ...
 
 
+class Purse(Protocol):
+    """What an account has spent, counted for all processes that act for it."""
+
+    async def spend(self, month: str, millionths: int) -> int:
+        """Count an amount and return what the month (`2026-11`) has cost by now.
+
+        0 only asks; less gives back what was set aside and not used.
+        """
+        ...
+
+
+@runtime_checkable
+class Paying(Protocol):
+    """An account at a platform that is paid for by use."""
+
+    def pay_from(self, purse: Purse) -> None:
+        """Count there, from now on, what is spent. Without one only this process is counted."""
+        ...
+
+
 @runtime_checkable
 class Known(Protocol):
     """An account that the platform itself has one lasting name for."""

@@ -20,10 +20,12 @@ from app.channels.contract import (
     Gap,
     Outgoing,
     Permanent,
+    Purse,
     Receipt,
     Setup,
     SetupField,
     SignedOut,
+    Temporary,
     Unconfirmed,
 )
 from app.channels.platform_http import dig_dict, dig_list, dig_text
@@ -155,11 +157,15 @@ class XChannel:
     def new_external_id(self, delivery_id: str) -> str:
         return delivery_id
 
+    def pay_from(self, purse: Purse) -> None:
+        """See Paying."""
+        self._meter.purse = purse
+
     async def check(self) -> None:
         """Ask who we are."""
-        self._room(USER_READ)
+        await self._room(USER_READ)
         me = await self._api.get("/2/users/me", {})
-        self._meter.read([f"user {self._settings.user_id}"], USER_READ, self._now_ms())
+        await self._meter.read([f"user {self._settings.user_id}"], USER_READ, self._now_ms())
         if dig_text(me, "data", "id") != self._settings.user_id:
             raise SignedOut("token_refused", "the token belongs to another account")
 
@@ -175,7 +181,7 @@ class XChannel:
     async def fetch(self, cursor: str | None) -> Batch:
         """See Source. The month's cost goes along with the cursor. Raises Permanent("cost_cap")."""
         known = Cursor.read(cursor)
-        self._meter.knows(known.month, known.spent, self._month())
+        await self._meter.knows(known.month, known.spent, self._month())
         posts, all_posts = await self._mentions(known.post)
         wanted = self._settings.messages
         messages, all_messages = await self._messages(known.message) if wanted else ([], True)
@@ -208,12 +214,12 @@ class XChannel:
         } | ({"since_id": str(since)} if since else {})
         found: list[dict[str, Any]] = []
         for _ in range(MAX_PAGES):
-            self._room(POST_READ)
+            await self._room(POST_READ)
             path = f"/2/users/{self._settings.user_id}/mentions"
             answer = await self._api.get(path, query)
-            users = self._people(answer)
+            users = await self._people(answer)
             page = [dig_dict(post) for post in dig_list(answer, "data")]
-            self._read("post", page, POST_READ)
+            await self._read("post", page, POST_READ)
             found += [
                 {"post": post, "by": users.get(dig_text(post, "author_id"), {})} for post in page
             ]
@@ -234,11 +240,11 @@ class XChannel:
         }
         found: list[dict[str, Any]] = []
         for _ in range(MAX_PAGES):
-            self._room(MESSAGE_READ)
+            await self._room(MESSAGE_READ)
             answer = await self._api.get("/2/dm_events", query)
-            users = self._people(answer)
+            users = await self._people(answer)
             page = [dig_dict(one) for one in dig_list(answer, "data")]
-            self._read("message", page, MESSAGE_READ)
+            await self._read("message", page, MESSAGE_READ)
             found += [
                 {"message": one, "by": users.get(dig_text(one, "sender_id"), {})}
                 for one in page
@@ -250,9 +256,9 @@ class XChannel:
             query["pagination_token"] = token
         return found[::-1], False
 
-    def _people(self, answer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    async def _people(self, answer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         users = [dig_dict(user) for user in dig_list(answer, "includes", "users")]
-        self._read("user", users, USER_READ)
+        await self._read("user", users, USER_READ)
         return {dig_text(user, "id"): user for user in users}
 
     # -- outwards -----------------------------------------------------------------
@@ -270,7 +276,6 @@ class XChannel:
         if not user.isascii() or not user.isdecimal():
             raise Permanent("undeliverable_there", "not an account")
         if private:
-            self._room(MESSAGE)
             path = f"/2/dm_conversations/with/{user}/messages"
             sent = await self._write(path, {"text": reply.text}, MESSAGE)
             return self._receipt(f"dm:{_checked(dig_text(sent, 'data', 'dm_event_id'))}")
@@ -278,7 +283,6 @@ class XChannel:
         if not answers.isascii() or not answers.isdecimal():
             raise Permanent("not_invited", "nothing that mentioned us is answered")
         cost = POST_WITH_LINK if linked else POST
-        self._room(cost)
         content = {"text": reply.text, "reply": {"in_reply_to_tweet_id": answers}}
         try:
             sent = await self._write("/2/tweets", content, cost)
@@ -292,7 +296,7 @@ class XChannel:
     async def find(self, reply: Outgoing) -> Receipt | None:
         """See Sender. Looks through our own posts, or the messages with this resident."""
         user, _, private = reply.recipient.partition(" ")
-        self._room(MESSAGE_READ)
+        await self._room(MESSAGE_READ)
         if private:
             path = f"/2/dm_conversations/with/{user}/dm_events"
             fields = {
@@ -305,7 +309,8 @@ class XChannel:
             fields = {"tweet.fields": "created_at,referenced_tweets", "exclude": "retweets"}
             answer = await self._api.get(path, fields | {"max_results": "50"})
         page = [dig_dict(one) for one in dig_list(answer, "data")]
-        self._read("message" if private else "post", page, MESSAGE_READ if private else POST_READ)
+        kind, price = ("message", MESSAGE_READ) if private else ("post", POST_READ)
+        await self._read(kind, page, price)
         for one in page:
             at_ms = at_ms_of(dig_text(one, "created_at"), self._now_ms())
             if at_ms < reply.created_at_ms - EARLY_MS or not same(
@@ -322,14 +327,14 @@ class XChannel:
         return None
 
     async def _write(self, path: str, content: Mapping[str, Any], cost: int) -> dict[str, Any]:
-        """Write, and count it unless X says that it did nothing."""
+        """Write, and count it unless X says that it did nothing. Raises Permanent("cost_cap")."""
+        await self._meter.turn(self._month())
+        await self._meter.set_aside(cost, self._settings.cap)
         try:
-            sent = await self._api.post(path, content)
-        except Unconfirmed:
-            self._meter.wrote(cost)
+            return await self._api.post(path, content)
+        except (Temporary, Permanent, SignedOut):
+            await self._meter.count(-cost)
             raise
-        self._meter.wrote(cost)
-        return sent
 
     def _receipt(self, external_id: str) -> Receipt:
         return Receipt(external_id, "sent", self._now_ms())
@@ -339,12 +344,13 @@ class XChannel:
     def _month(self) -> str:
         return datetime.fromtimestamp(self._now_ms() / 1000, UTC).strftime("%Y-%m")
 
-    def _room(self, cost: int) -> None:
-        self._meter.turn(self._month())
+    async def _room(self, cost: int) -> None:
+        await self._meter.turn(self._month())
         self._meter.room(cost, self._settings.cap)
 
-    def _read(self, kind: str, things: list[dict[str, Any]], price: int) -> None:
-        self._meter.read([f"{kind} {dig_text(one, 'id')}" for one in things], price, self._now_ms())
+    async def _read(self, kind: str, things: list[dict[str, Any]], price: int) -> None:
+        ids = [f"{kind} {dig_text(one, 'id')}" for one in things]
+        await self._meter.read(ids, price, self._now_ms())
 
 
 def _checked(number: str) -> str:

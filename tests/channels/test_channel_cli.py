@@ -81,10 +81,12 @@ def test_a_mailbox_that_was_added_can_be_opened_and_its_password_is_sealed(
     assert PASSWORD in unseal(settings, account.secret)
 
     async def sign_in() -> None:
-        adapter = open_adapter(settings, SystemClock(), account)
+        db = open_database(settings)
+        adapter = open_adapter(settings, SystemClock(), db, account)
         assert adapter is not None
         await adapter.check()
         await adapter.close()
+        db.close()
 
     asyncio.run(sign_in())
 

@@ -1,8 +1,10 @@
 """X against a platform written from X's documentation."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +22,17 @@ from app.channels.contract import (
     Temporary,
     Unconfirmed,
 )
+from app.channels.models import Account
+from app.channels.purse import AccountPurse
 from app.channels.x import XChannel, build
 from app.channels.x_api import settings_of, sign
 from app.channels.x_events import read_message, read_post
 from app.channels.x_text import has_link, intent_link, same, weight
 from app.clock import SetClock
+from app.config import Settings
+from app.db import Database
+from app.main import open_adapter
+from app.secrets import seal
 from tests.channels.mails import fetch_all, reply_to
 from tests.peers.api_server import Response
 from tests.peers.x import DAY_S, FATMA, HENK, KEYS, US, X
@@ -288,6 +296,97 @@ async def test_over_the_cap_nothing_is_read_or_written_until_next_month(
     await channel.send(reply)
     assert len(platform.ours) == 1
     await channel.close()
+
+
+def in_two_processes(
+    line: FaultProxy, clock: SetClock, database: Database
+) -> tuple[XChannel, XChannel]:
+    """Open the account twice, as two processes do that share nothing but the database."""
+    one, other = (opened(line.port, clock, monthly_cap=0.05) for _ in range(2))
+    other._meter = x_meter.Meter()
+    for channel in (one, other):
+        channel.pay_from(AccountPurse(database, "gemeente"))
+    return one, other
+
+
+async def test_what_one_process_spends_the_other_does_not_spend_again(
+    platform: X, line: FaultProxy, clock: SetClock, database: Database
+) -> None:
+    one, other = in_two_processes(line, clock, database)
+    first = await asked(platform, one, False, clock)
+    await one.send(first)
+    assert platform.spent == pytest.approx(0.03)
+    await other.send(replace(first, delivery_id="2", text="Nog iets."))
+    before = len(platform.server.asked)
+    for channel in (one, other):
+        # A post costs 0.015, of which there is no room left; reading 0.005 there still is.
+        with pytest.raises(Permanent, match="cost_cap"):
+            await channel.send(replace(first, delivery_id="3", text="En nog iets."))
+    assert len(platform.server.asked) == before
+    assert platform.spent <= 0.05
+    clock.forward(s=31 * DAY_S)
+    await one.send(replace(first, delivery_id="4", text="Een nieuwe maand."))
+    for channel in (one, other):
+        await channel.close()
+
+
+def test_who_fetches_and_who_sends_pay_from_the_database(
+    tmp_path: Path, clock: SetClock, database: Database
+) -> None:
+    own = Settings(data_dir=tmp_path)
+    account = Account(
+        id="gemeente", kind="x", name="G", team_id="noord", secret=seal(own, json.dumps(KEYS))
+    )
+    adapter = open_adapter(own, clock, database, account)
+    assert isinstance(adapter, XChannel)
+    assert isinstance(adapter._meter.purse, AccountPurse)
+
+
+async def test_two_replies_at_once_do_not_both_find_the_last_room(
+    platform: X, line: FaultProxy, clock: SetClock, database: Database
+) -> None:
+    one, other = in_two_processes(line, clock, database)
+    reply = await asked(platform, one, False, clock)
+    await one.send(reply)
+    told = await asyncio.gather(
+        *(
+            channel.send(replace(reply, delivery_id=name, text=f"Antwoord {name}."))
+            for channel in (one, other)
+            for name in (f"a{id(channel)}", f"b{id(channel)}")
+        ),
+        return_exceptions=True,
+    )
+    assert platform.spent <= 0.05
+    refused = [one for one in told if isinstance(one, Permanent)]
+    assert {error.code for error in refused} == {"cost_cap"}
+    for channel in (one, other):
+        await channel.close()
+
+
+async def test_what_x_refuses_is_given_back(
+    platform: X, line: FaultProxy, clock: SetClock, database: Database
+) -> None:
+    one, other = in_two_processes(line, clock, database)
+    reply = await asked(platform, one, False, clock)
+    for _ in range(5):
+        platform.refuses = Response(403, {"title": "Forbidden", "detail": "not allowed"})
+        with pytest.raises(Permanent, match="not_invited"):
+            await one.send(reply)
+    await other.send(reply)
+    for channel in (one, other):
+        await channel.close()
+
+
+async def test_a_purse_that_knows_nothing_begins_where_the_cursor_is(
+    line: FaultProxy, clock: SetClock, database: Database, platform: X
+) -> None:
+    one, other = in_two_processes(line, clock, database)
+    with pytest.raises(Permanent, match="cost_cap"):
+        await one.fetch('x1 [0, 0, 0, "2026-11", 50000]')
+    with pytest.raises(Permanent, match="cost_cap"):
+        await other.check()
+    for channel in (one, other):
+        await channel.close()
 
 
 async def test_spent_credits_are_said(platform: X, channel: XChannel, clock: SetClock) -> None:
