@@ -20,17 +20,18 @@ from urllib.parse import urlencode
 
 from app.channels.contract import (
     Batch,
-    Capabilities,
     Incoming,
     Permanent,
     Setup,
     SetupField,
     Temporary,
 )
+from app.channels.feed_only import CAPABILITIES, ReadOnly, external_id
 from app.channels.open311 import Box, at_ms, box_of
-from app.channels.safe_http import checked_url, fetch
+from app.channels.safe_http import fetch
 
-CAPABILITIES = Capabilities(max_chars=0, public=True, threads=False)
+__all__ = ["CAPABILITIES", "SETUP", "OpenReports", "build", "external_id"]
+
 POLL_S = 900.0
 PATH = "/signals/v1/public/signals/geography"
 MAX_BYTES = 5_000_000
@@ -72,50 +73,24 @@ SETUP = Setup(
 )  # fmt: skip
 
 
-def external_id(_config: Mapping[str, Any], delivery_id: str) -> str:
-    """Return the delivery's own id: nothing is ever sent there."""
-    return delivery_id
-
-
 def build(config: Mapping[str, Any], _secret: str, now_ms: Callable[[], int]) -> "OpenReports":
     """Make the adapter. Raises Permanent("bad_config")."""
-    try:
-        url = checked_url(str(config.get("url", ""))).rstrip("/")
-        box = box_of(str(config.get("box") or ""))
-    except (Permanent, ValueError):
-        raise Permanent("bad_config", "url or box") from None
-    if box is None:
-        raise Permanent("bad_config", "box is missing")
-    hosts = tuple(str(host) for host in config.get("private_hosts", ()))
-    return OpenReports(url, box, now_ms, hosts)
+    return OpenReports(config, now_ms)
 
 
-class OpenReports:
+class OpenReports(ReadOnly):
     """Reads the open reports of one area."""
 
-    def __init__(
-        self, url: str, box: Box, now_ms: Callable[[], int], private_hosts: tuple[str, ...] = ()
-    ) -> None:
-        self._url = url
+    def __init__(self, config: Mapping[str, Any], now_ms: Callable[[], int]) -> None:
+        super().__init__(config, now_ms)
+        self._url = self._url.rstrip("/")
+        try:
+            box = box_of(str(config.get("box") or ""))
+        except ValueError:
+            raise Permanent("bad_config", "box") from None
+        if box is None:
+            raise Permanent("bad_config", "box is missing")
         self._box = box
-        self._now_ms = now_ms
-        self._private_hosts = private_hosts
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the composer must know: that there is nothing to write."""
-        return CAPABILITIES
-
-    def new_external_id(self, delivery_id: str) -> str:
-        """Return the delivery's own id."""
-        return delivery_id
-
-    async def check(self) -> None:
-        """Ask once. Raises Temporary or Permanent."""
-        await self.fetch(None)
-
-    async def close(self) -> None:
-        """Do nothing: no connection is kept."""
 
     async def fetch(self, cursor: str | None) -> Batch:
         """Return reports that are new, were put in another category, or are open no more.
