@@ -53,6 +53,8 @@ def test_a_photo_taken_offline_is_smaller_has_no_place_and_arrives_once(
     page.locator(".composer input[type=file]").first.set_input_files(file)
     expect(page.locator(".composer img").first).to_be_visible()
     page.get_by_label("Wat staat er op de foto?").fill(SHOWN)
+    anna.sends(page)
+    expect(page.locator(".composer")).to_contain_text("een foto alleen komt niet overal aan")
     anna.writes(page, TEXT)
     anna.sends(page)
     message = page.locator(".message.out", has_text=TEXT)

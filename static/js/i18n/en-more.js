@@ -100,6 +100,7 @@ export const messages = {
   queued_note: 'Note is waiting',
   sent_on: 'Kept. It is leaving now.',
   nothing_typed: 'Write something first',
+  photo_needs_words: 'Add a few words: not every channel takes a photo alone',
   details_of: 'Details of this conversation',
   assignee: 'Assignee',
   topics: 'Topics',

@@ -101,6 +101,7 @@ export const messages = {
   queued_note: 'Notitie staat in de wachtrij',
   sent_on: 'Bewaard. Het gaat nu weg.',
   nothing_typed: 'Schrijf eerst iets',
+  photo_needs_words: 'Schrijf er een paar woorden bij: een foto alleen komt niet overal aan',
   details_of: 'Gegevens van dit gesprek',
   assignee: 'Behandelaar',
   topics: 'Onderwerpen',

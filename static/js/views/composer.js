@@ -166,7 +166,8 @@ export function createComposer(context, id, photos) {
     if (busy || !head) return;
     const one = draft();
     const sending = mode;
-    if (!one.text.trim() && !one.attachments.length) problem = t('nothing_typed');
+    // A photo alone cannot be kept: not every channel takes one without words.
+    if (!one.text.trim()) problem = t(one.attachments.length ? 'photo_needs_words' : 'nothing_typed');
     else if (room().over) problem = t('chars_over_help');
     else problem = '';
     if (problem) {
