@@ -16,8 +16,9 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
+from sqlalchemy import BigInteger, bindparam
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, not_, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -163,12 +164,9 @@ class Worker:
         now_ms = self._clock.now_ms()
         jobs: dict[str, Job] = {}
         while True:
-            wanted = (
-                col(Delivery.account_id).not_in([*busy, *jobs])
-                if account_id is None
-                else Delivery.account_id == account_id
-            )
-            found = session.exec(_due(now_ms).where(wanted)).all()
+            wanted = {"busy": [*busy, *jobs]} if account_id is None else {"account": account_id}
+            due = _due(of_one=account_id is not None)
+            found = session.exec(due, params={"now_ms": now_ms, **wanted}).all()
             for delivery in found:
                 if delivery.account_id in jobs:
                     continue
@@ -327,8 +325,14 @@ class Worker:
             )
 
 
-def _due(now_ms: int) -> SelectOfScalar[Delivery]:
-    """Return the query for what can be taken now, what was due first in front."""
+@cache
+def _due(*, of_one: bool) -> SelectOfScalar[Delivery]:
+    """Return the query for what can be taken `now_ms`, what was due first in front.
+
+    Of one `account`, or of all that are not `busy`. Put together once: that takes ten times as long
+    as asking, and it is asked every second.
+    """
+    now_ms = bindparam("now_ms", type_=BigInteger)
     mine, other, earlier = aliased(Message), aliased(Message), aliased(Delivery)
     # A reply waits for the one before it in its conversation, also when that one is put off.
     held_up = (
@@ -347,8 +351,11 @@ def _due(now_ms: int) -> SelectOfScalar[Delivery]:
     return (
         select(Delivery)
         .where(
-            Delivery.due_at_ms <= now_ms,
+            col(Delivery.due_at_ms) <= now_ms,
             not_(held_up),
+            Delivery.account_id == bindparam("account")
+            if of_one
+            else col(Delivery.account_id).not_in(bindparam("busy", expanding=True)),
             or_(
                 Delivery.state == "queued",
                 and_(
