@@ -5,6 +5,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 N ?= 1000
+SIMULATIONS ?= run.py channels/run.py
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,8 +45,9 @@ test: install ## everything that CI runs: format, lint, types, tests, browser
 bench: install build ## the measurements, one JSON line a figure
 	@$(BIN)/python bench/run.py $(ARGS)
 
-torture: install build ## the simulation over N random histories (N=1000, SEED=…)
-	@$(BIN)/python tests/torture/run.py --histories $(N) $(if $(SEED),--seed $(SEED)) $(ARGS)
+torture: install build ## the simulations over N random histories each (N=1000, SEED=…)
+	@for one in $(SIMULATIONS); do \
+		$(BIN)/python tests/torture/$$one --histories $(N) $(if $(SEED),--seed $(SEED)) $(ARGS) || exit 1; done
 
 screenshots: install build ## the pictures in the README, from the running demonstration
 	@$(BIN)/python scripts/screenshots.py

@@ -28,6 +28,9 @@ HISTORIES = os.environ.get("HISTORIES", "60")
 SEED = os.environ.get("SEED", "1000")
 """Here always the same ones, so that no dice decide about a change; `make torture` draws others."""
 
+CHANNEL_HISTORIES = os.environ.get("CHANNEL_HISTORIES", "28")
+"""Histories of the worker against every channel's peer; a slow machine ends earlier."""
+
 IN_MODEL = os.environ.setdefault("STOEP_HISTORIES", "1000")
 """Histories of the deterministic simulation, in the JavaScript tests."""
 
@@ -110,8 +113,12 @@ def browser() -> list[list[str]]:
 
 
 def torture() -> list[list[str]]:
-    """The simulation: random histories against the real program."""
-    return [[sys.executable, "tests/torture/run.py", "--histories", HISTORIES, "--seed", SEED]]
+    """The simulations: random histories against the real program, and of delivering to channels."""
+    channels = ["--histories", CHANNEL_HISTORIES, "--seed", SEED, "--seconds", "45"]
+    return [
+        [sys.executable, "tests/torture/run.py", "--histories", HISTORIES, "--seed", SEED],
+        [sys.executable, "tests/torture/channels/run.py", *channels],
+    ]
 
 
 STAGES: dict[str, Callable[[], list[list[str]]]] = {

@@ -27,7 +27,6 @@ import json
 import re
 import secrets
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,8 +111,16 @@ class Mastodon:
 
     domain = "stad.example"
 
-    def __init__(self, habits: Habits | None = None) -> None:
+    def __init__(
+        self,
+        habits: Habits | None = None,
+        *,
+        served: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Not `served`, it listens nowhere and only its `app` answers."""
         self.habits = habits or Habits()
+        self._now = now
         self.people: dict[str, Person] = {}
         self.posts: list[Post] = []
         self.notifications: list[tuple[str, Person, Post, datetime]] = []
@@ -134,10 +141,11 @@ class Mastodon:
         self.forbids_writing = False
         self.forbids_searching = False
         self._numbers = itertools.count(110_000_000_000_000_001)
-        self._keys: dict[tuple[str, str], tuple[Post, float]] = {}
+        self._keys: dict[tuple[str, str], tuple[Post, datetime]] = {}
         self._listeners: list[tuple[Person, asyncio.Queue[str]]] = []
         self._lock = threading.RLock()
-        self._serving = Serving(self._app())
+        self.app = self._app()
+        self._serving = Serving(self.app) if served else None
 
     # What a test does
 
@@ -145,11 +153,12 @@ class Mastodon:
         return self
 
     def __exit__(self, *_failure: object) -> None:
-        self._serving.close()
+        if self._serving is not None:
+            self._serving.close()
 
     @property
     def port(self) -> int:
-        return self._serving.port
+        return self._serving.port if self._serving is not None else 0
 
     @property
     def url(self) -> str:
@@ -191,7 +200,7 @@ class Mastodon:
     def edit(self, post: Post, text: str) -> None:
         """Let its author change a post."""
         with self._lock:
-            post.text, post.edited = text, datetime.now(UTC)
+            post.text, post.edited = text, self._now()
             for person in post.mentioned:
                 self._tell(person, "status.update", json.dumps(self._status(post)))
 
@@ -246,7 +255,7 @@ class Mastodon:
     ) -> Post:
         named = [self._named(*match.groups()) for match in _NAME.finditer(text)]
         mentioned = list({person.id: person for person in named if person}.values())
-        made = datetime.now(UTC) - timedelta(seconds=ago_s)
+        made = self._now() - timedelta(seconds=ago_s)
         post = Post(
             self._new_id(), author, text, visibility, made, mentioned, in_reply_to=parent, **more
         )
@@ -406,7 +415,7 @@ class Mastodon:
         return answer
 
     def _limited(self, wait_s: int) -> Response:
-        reset = datetime.now(UTC) + timedelta(seconds=wait_s)
+        reset = self._now() + timedelta(seconds=wait_s)
         headers = {
             "x-ratelimit-limit": "300",
             "x-ratelimit-remaining": "0",
@@ -554,7 +563,7 @@ class Mastodon:
         form = json.loads(await request.body())
         key = request.headers.get("idempotency-key", "")
         known = self._keys.get((person.id, key))
-        if key and known and time.monotonic() - known[1] < IDEMPOTENCY_S:
+        if key and known and self._now() - known[1] < timedelta(seconds=IDEMPOTENCY_S):
             return Json(self._status(known[0]))
         text, media_ids = form.get("status", ""), form.get("media_ids", [])
         if not text and not media_ids:
@@ -577,7 +586,7 @@ class Mastodon:
         visibility = form.get("visibility", "public")
         post = self._publish(person, text, visibility, parent, 0, more)
         if key and self.habits.idempotency:
-            self._keys[person.id, key] = (post, time.monotonic())
+            self._keys[person.id, key] = (post, self._now())
         return Json(self._status(post))
 
     def _readable(self, person: Person | None, post_id: object) -> Post | None:
