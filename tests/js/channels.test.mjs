@@ -10,7 +10,7 @@ import { overlayMessages } from '../../static/js/overlay.js';
 import { NoAnswer } from '../../static/js/sync/wire.js';
 import { bringsKey } from '../../static/js/views/channels/add.js';
 import { blanks, filled, oneLine } from '../../static/js/views/channels/approved.js';
-import { isGroup, isPublic, timeLeft } from '../../static/js/views/channels/audience.js';
+import { isGroup, isPublic, isTooLate, timeLeft } from '../../static/js/views/channels/audience.js';
 import { mayBePostedByHand, openInX } from '../../static/js/views/channels/by-hand.js';
 import { read } from '../../static/js/views/channels/form.js';
 import { channelSentences } from '../../static/js/views/channels/health.js';
@@ -76,6 +76,17 @@ test('a time in which something may have been missed is told for three days', ()
   assert.equal(sentence.action, 'channels');
   const old = [[now - 100 * HOUR, now - 90 * HOUR]];
   assert.deepEqual(said(account('Plein', { state: 'working', gaps: old })), []);
+});
+
+test('what waited until the channel takes no answer is too late, an approved text never is', () => {
+  const entry = (/** @type {any} */ rest = {}) => ({ kind: 'reply', payload: {}, result: null, ...rest });
+  assert.ok(!isTooLate(entry(), now + 1, now));
+  assert.ok(isTooLate(entry(), now, now));
+  assert.ok(!isTooLate(entry(), undefined, now));
+  assert.ok(!isTooLate(entry({ kind: 'note' }), now, now));
+  assert.ok(!isTooLate(entry({ payload: { approved: { name: 'klaar' } } }), now, now));
+  // The server's clock counts: this phone still saw a minute.
+  assert.ok(isTooLate(entry({ result: { reason: 'window' } }), now + 60_000, now));
 });
 
 test('in a closed group everybody reads along; what was overheard elsewhere is no group', () => {

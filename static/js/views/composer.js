@@ -396,8 +396,8 @@ export function createComposer(context, id, photos) {
           ${tab('reply')}${canNote ? tab('note') : ''}
           <span id="composer-room" class="room number" role="status"></span>
         </div>
-        ${blocked ? whyNot() : ''}
-        ${blocked && approved ? html`<p class="hint">${t('approved_help')}</p><div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" @click=${choose}>${icon('template')}${t('approved_choose')}</button></div>` : ''}
+        ${blocked && !approved ? whyNot() : ''}
+        ${blocked && approved ? html`<p class="why">${icon('clock')}<span>${t('why_window')} ${t('approved_help')}</span></p><div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" @click=${choose}>${icon('template')}${t('approved_choose')}</button></div>` : ''}
         ${mode === 'reply' && !blocked ? audience(context, current, account()) : ''}
         ${mode === 'reply' && !blocked && trouble && !['working', 'cannot_read'].includes(trouble) ? html`<p class="hint">${t('bar_channel_help')}</p>` : ''}
         ${mode === 'note' && isGroup(current) ? html`<p class="audience open">${audienceIcon(true)}${t('group_reads')}</p>` : ''}

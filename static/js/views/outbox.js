@@ -5,7 +5,7 @@
 import { html } from 'lit-html';
 import { repeat } from 'lit-html/directives/repeat.js';
 import { word } from '../i18n.js';
-import { timeLeft } from './channels/audience.js';
+import { isTooLate, timeLeft } from './channels/audience.js';
 import { confirm } from './dialogs.js';
 import { heldUp } from './held-up.js';
 import { icon } from './icons.js';
@@ -118,13 +118,11 @@ export function createOutbox(context) {
 
   /** The channel takes these words no more. @param {OutboxEntry} entry */
   const tooLate = (entry) =>
-    entry.kind === 'reply' &&
-    !entry.payload.approved &&
-    (heads.get(entry.conversation_id)?.answer_by_ms ?? Infinity) <= context.now();
+    isTooLate(entry, heads.get(entry.conversation_id)?.answer_by_ms, context.now());
 
   /** @param {OutboxEntry} entry */
   const inItsStead = (entry) =>
-    (tooLate(entry) || entry.result?.reason === 'window') && approvedFor(entry).length
+    tooLate(entry) && approvedFor(entry).length
       ? html`<button class="button primary" type="button" aria-haspopup="dialog" @click=${() => choose(entry)}>${icon('template')}${t('approved_instead')}</button>`
       : '';
 

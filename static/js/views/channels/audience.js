@@ -50,6 +50,17 @@ export function timeLeft(t, until_ms, now_ms) {
 }
 
 /**
+ * Does the channel take the words of this reply no more? An approved text it takes at any time. Pure.
+ * @param {Pick<import('../types.js').OutboxEntry, 'kind' | 'payload' | 'result'>} entry
+ * @param {number | undefined} until_ms  until when it takes an answer
+ * @param {number} now_ms
+ */
+export const isTooLate = ({ kind, payload, result }, until_ms, now_ms) =>
+  kind === 'reply' &&
+  !payload.approved &&
+  ((until_ms ?? Infinity) <= now_ms || result?.reason === 'window');
+
+/**
  * What stands over the field.
  * @param {Pick<Context, 't' | 'now'>} context
  * @param {Head} head
