@@ -45,7 +45,8 @@ def touch(session: Session, kind: str, entity_id: str) -> None:
     """Mark an entity as changed in this transaction; the feed publishes it at commit.
 
     `kind` is one of conversation, message, read, area, team, person, account, template, shift,
-    absence, meeting, meetingq (a question asked there), meetingp (a promise).
+    absence, meeting, meetingq (a question asked there), meetingp (a promise), same (a pair of
+    residents who may be one).
     """
     marks = session.info.setdefault("touched", {})
     marks[(kind, entity_id)] = marks.get((kind, entity_id), 0) + 1

@@ -35,6 +35,10 @@ FORBIDDEN = {
     "app.push": ("app.channels", "app.oncall"),
     "app.oncall": ("app.sync", "app.channels", "app.delivery"),
     "app.listening": ("app.sync", "app.channels", "app.delivery", "app.push", "app.oncall"),
+    "app.residents": (
+        *("app.sync", "app.push", "app.delivery", "app.channels", "app.triage", "app.oncall"),
+        *("app.listening", "app.meetings"),
+    ),
     "app.meetings": ("app.sync", "app.push", "app.oncall", "app.channels"),
 }
 

@@ -18,6 +18,7 @@ from app.errors import StoepError
 from app.ids import uuid7
 from app.inbox import service as inbox
 from app.inbox.models import Conversation, Message
+from app.residents import service as residents
 
 Write = Callable[..., Any]
 
@@ -122,6 +123,12 @@ def _keep(
                 conversation.in_position = conversation.position
         added += len(fresh)
         flush_rows(session)
+        hers = [old for old in fresh if not old.ours]
+        for i, old in enumerate(hers):
+            message_id = _uuid(account_id, "message", old.id)
+            told = residents.Heard(message_id, KIND, old.text, name=old.author)
+            first = i == 0 and len(fresh) == conversation.position
+            residents.notice(session, conversation, told, now_ms=now_ms, begins=first)
     return begun, added
 
 

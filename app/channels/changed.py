@@ -13,6 +13,7 @@ from app.delivery import service as delivery
 from app.ids import uuid7
 from app.inbox import service as inbox
 from app.inbox.models import Conversation, Message, MessageVersion, RawOriginal
+from app.residents import service as residents
 from app.triage import service as triage
 
 KEPT_VERSIONS = 50
@@ -67,6 +68,9 @@ def follow(
         )
         triage.reconsider(session, conversation, heard, said, now_ms=now_ms)
         flush_rows(session)
+    if known.direction == "in":
+        told = residents.Heard(known.id, account.kind, known.text)
+        residents.reword(session, conversation, told, now_ms=now_ms)
     session.flush()
     return conversation.id
 

@@ -29,6 +29,7 @@ from app.inbox.models import (
     ResidentAddress,
 )
 from app.listening import service as listening
+from app.residents import service as residents
 from app.triage import service as triage
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,8 @@ def take(session: Session, account: Account, prepared: Prepared, *, now_ms: int)
             message_id, account.kind, item.text, subject=item.subject, name=item.sender_name
         )
         triage.consider(session, conversation, heard, now_ms=now_ms)
+        told = residents.Heard(message_id, account.kind, item.text, name=item.sender_name)
+        residents.notice(session, conversation, told, now_ms=now_ms)
     # The next message of this batch may answer this one.
     flush_rows(session)
     session.flush()

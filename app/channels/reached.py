@@ -75,9 +75,13 @@ def _other_addresses(
             col(ResidentAddress.resident_id).in_(ids[start : start + _CHUNK])
         )
         for one in session.exec(query.order_by(col(ResidentAddress.channel))):
-            reaches = one.channel in alive and registry.KINDS.get(one.channel) is not None
-            if one.channel != account.kind and (reaches or one.channel == "phone"):
-                other[one.resident_id].append({"channel": one.channel, "address": one.address})
+            # What was typed into a form or a contact note is answered by mail.
+            channel = "email" if one.channel in {"web", "contact"} else one.channel
+            reaches = channel in alive and registry.KINDS.get(channel) is not None
+            way = {"channel": channel, "address": one.address}
+            ways = other[one.resident_id]
+            if channel != account.kind and (reaches or channel == "phone") and way not in ways:
+                ways.append(way)
     return other
 
 

@@ -24,6 +24,7 @@ from app.inbox import by_resident
 from app.inbox import service as inbox
 from app.inbox.models import Attachment, AttachmentData, Conversation, Message
 from app.meetings import erasure as meetings
+from app.residents import service as residents
 from app.triage import service as triage
 
 SUBJECT_CHARS = 80
@@ -195,8 +196,9 @@ def _begin(
 ) -> Conversation:
     email = question.email.lower()
     if email:
+        # Anybody can type an address: that she is who mails from it is only ever suggested.
         resident = inbox.resident_at(
-            session, "email", email, name=question.name, kind="resident", now_ms=now_ms
+            session, "web", email, name=question.name, kind="resident", now_ms=now_ms
         )
     else:
         resident = inbox.new_resident(session, name=question.name, kind="resident", now_ms=now_ms)
@@ -270,6 +272,8 @@ def _take(
         message_id, "web", question.text, name=question.name, ticked=question.urgent
     )
     triage.consider(session, conversation, heard, now_ms=now_ms)
+    told = residents.Heard(message_id, "web", question.text, name=question.name)
+    residents.notice(session, conversation, told, now_ms=now_ms)
 
 
 def find(session: Session, secret: str, *, lock: bool = False) -> Conversation | None:
@@ -373,6 +377,7 @@ def erase(session: Session, secret: str, *, now_ms: int) -> bool:
     conversation = find(session, secret, lock=True)
     if conversation is None:
         return False
+    residents.forget(session, conversation)
     if by_resident.erase(session, conversation, now_ms=now_ms):
         erasure.forget(session, conversation.id, now_ms=now_ms)
         triage.forget(session, conversation)

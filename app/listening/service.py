@@ -9,10 +9,12 @@ from sqlmodel import Session, col, delete, select
 
 from app.channels.contract import Incoming
 from app.channels.models import Account
+from app.db import flush_rows
 from app.ids import new_secret, uuid7
 from app.inbox import service as inbox
 from app.inbox.models import Conversation, Message
 from app.listening.models import Hit, Muted
+from app.residents import service as residents
 
 KEEP_MS = 30 * 24 * 3600 * 1000
 """How long is kept what people said to others than us; what became a conversation stays there."""
@@ -143,11 +145,12 @@ def adopt(
         token=new_secret()[:TOKEN_CHARS],
         now_ms=now_ms,
     )
+    message_id = uuid7(now_ms)
     inbox.receive(
         session,
         conversation,
         inbox.Entry(
-            id=uuid7(now_ms),
+            id=message_id,
             direction="in",
             sender_name=hit.author or None,
             text=hit.text,
@@ -160,6 +163,9 @@ def adopt(
             accepted_at_ms=now_ms,
         ),
     )
+    flush_rows(session)
+    told = residents.Heard(message_id, account.kind, hit.text, name=hit.author)
+    residents.notice(session, conversation, told, now_ms=now_ms)
     _became(hit, conversation.id)
     return conversation
 

@@ -29,6 +29,7 @@ from app.inbox.models import (
 from app.meetings import entities as meeting_entities
 from app.oncall.alerts import heads
 from app.oncall.models import Absence, Shift
+from app.sync import pairs
 from app.sync.models import Change
 
 Row = dict[str, Any]
@@ -440,6 +441,7 @@ REFERENCES: dict[str, Callable[[Session, Sequence[str]], list[Row]]] = {
     "template": _templates,
     "shift": _shifts,
     "absence": _absences,
+    "same": pairs.rows,
     **meeting_entities.BUILDERS,
 }
-"""The small things beside the conversations: everybody sees them but for rota and meetings."""
+"""The small things beside the conversations: all see them but for rota, meetings, pairs."""

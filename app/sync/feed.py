@@ -14,14 +14,14 @@ from sqlalchemy import String, TextClause, bindparam, text
 from sqlmodel import Session
 
 from app.db import FEED, departures, flush_rows, touched
-from app.sync import entities
+from app.sync import entities, pairs
 
 _DENSE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _UPSERT = text(
-    "INSERT INTO change (key, seq, scope, kind, conversation_id, body)"
-    " VALUES (:key, :seq, :scope, :kind, :conversation_id, :body)"
+    "INSERT INTO change (key, seq, scope, also, kind, conversation_id, body)"
+    " VALUES (:key, :seq, :scope, :also, :kind, :conversation_id, :body)"
     " ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, scope = excluded.scope,"
-    " body = excluded.body"
+    " also = excluded.also, body = excluded.body"
 )
 _ALLOT = text(
     "UPDATE feed_head SET seq = seq + :rows, number = number + :conversations WHERE id = 1"
@@ -38,7 +38,8 @@ _LOCK_CONVERSATIONS = text(
 _LOCK_HEAD = text("SELECT id FROM feed_head WHERE id = 1 FOR UPDATE")
 _PULL = text(
     "SELECT seq, key, conversation_id, body FROM change"
-    " WHERE scope IN :scopes AND seq > :after ORDER BY seq LIMIT :limit"
+    " WHERE scope IN :scopes AND seq > :after AND (also IS NULL OR also IN :scopes)"
+    " ORDER BY seq LIMIT :limit"
 ).bindparams(bindparam("scopes", expanding=True, type_=String))
 
 
@@ -94,6 +95,7 @@ def publish(session: Session, written: entities.Written | None = None) -> int:
     for seq, row in enumerate(rows, allotted.seq - len(rows) + 1):
         state = row.pop("state")
         row["seq"] = seq
+        row.setdefault("also", None)
         row["body"] = dump({"s": seq} | state)
         if row["kind"] == "conversation":
             numbers.append(
@@ -123,7 +125,9 @@ def _lock(session: Session, ids: dict[str, list[str]]) -> None:
     """Lock what is published, conversations before the head as everybody does, so none deadlock."""
     if session.get_bind().dialect.name != "postgresql":
         return  # one transaction writes at a time
-    params = {"conversations": ids["conversation"], "messages": ids["message"]}
+    # Of a pair of residents the conversations decide who may know of it: none may move meanwhile.
+    decisive = pairs.conversations(session, ids["same"]) if ids["same"] else []
+    params = {"conversations": [*ids["conversation"], *decisive], "messages": ids["message"]}
     session.execute(_LOCK_CONVERSATIONS, params)
     session.execute(_LOCK_HEAD)
 

@@ -7,7 +7,11 @@ from sqlmodel import Field, SQLModel
 
 
 class Change(SQLModel, table=True):
-    """The newest state of one entity, serialised; an update replaces it under a higher `seq`."""
+    """The newest state of one entity, serialised; an update replaces it under a higher `seq`.
+
+    It reaches who sees `scope`, and `also` when that is given. `conversation_id` is the pair's id
+    in rows of a pair of residents.
+    """
 
     __table_args__ = (
         Index("ix_change_scope_seq", "scope", "seq"),
@@ -17,6 +21,7 @@ class Change(SQLModel, table=True):
     key: str = Field(primary_key=True)
     seq: int = Field(unique=True, sa_type=BigInteger)
     scope: str
+    also: str | None = None
     kind: str
     conversation_id: str = ""
     body: str

@@ -28,6 +28,7 @@ from app.listening import service as listening
 from app.listening.models import Hit
 from app.meetings.service import Refused
 from app.oncall import alerts, watch
+from app.residents import service as residents
 from app.sync import conflicts, entities, feed, meeting_ops, payloads
 from app.sync.models import Operation
 from app.text.approved import Form
@@ -169,6 +170,8 @@ def _write_alike(session: Session) -> None:
 
 def _load(desk: Desk, batch: Sequence[payloads.Op]) -> None:
     """Look up and lock every conversation of the batch, in one order for all, so none deadlock."""
+    if any(op.kind == "same" for op in batch):
+        residents.one_at_a_time(desk.session)
     ids = sorted({op.conversation_id for op in batch if op.conversation_id})
     query = (
         select(Conversation)
@@ -491,6 +494,7 @@ def _area(desk: Desk, op: payloads.Op, said: payloads.Move) -> None:
         raise Rejected("bad_payload", "Unknown area.")
     flush_rows(desk.session)
     _change(desk, op, conversation, "area", said.area)
+    residents.touch_pairs(desk.session, conversation.resident_id)
 
 
 def _is_area(session: Session, area: str) -> bool:
@@ -638,6 +642,9 @@ def _take_contact(
             accepted_at_ms=desk.now_ms,
         ),
     )
+    flush_rows(desk.session)
+    told = residents.Heard(op.op_id, account.kind, said.text, name=said.name, phone=said.phone)
+    residents.notice(desk.session, conversation, told, now_ms=desk.now_ms)
     if said.answered:
         conversation.status, conversation.waiting_since_ms = "closed", None
     if said.urgent:
@@ -667,8 +674,9 @@ def _notes_of(desk: Desk, teams: list[str]) -> Account:
 
 def _contact_resident(desk: Desk, said: payloads.Contact, email: str) -> Any:
     if email:
+        # A slip of the pen must not make one of two people: whose it is, is only suggested.
         return inbox.resident_at(
-            desk.session, "email", email, name=said.name, kind=said.kind, now_ms=desk.now_ms
+            desk.session, "contact", email, name=said.name, kind=said.kind, now_ms=desk.now_ms
         )
     resident = inbox.new_resident(desk.session, name=said.name, kind=said.kind, now_ms=desk.now_ms)
     desk.session.flush()
@@ -708,6 +716,25 @@ def _hit(desk: Desk, said: payloads.Overheard) -> Hit:
     if hit is None or not desk.who.sees(hit.scope):
         raise Rejected("gone")
     return hit
+
+
+def _same(desk: Desk, op: payloads.Op, said: payloads.Same) -> None:
+    conversation = desk.living(op.conversation_id)
+    desk.session.flush()
+    try:
+        residents.decide(
+            desk.session,
+            conversation,
+            said.pair,
+            said.verdict,
+            was=said.was,
+            among=said.among,
+            areas=desk.who.areas,
+            by=desk.who.person_id,
+            now_ms=desk.now_ms,
+        )
+    except residents.Refused as error:
+        raise Rejected(error.reason) from None
 
 
 def _resolve(desk: Desk, op: payloads.Op, said: payloads.Resolve) -> None:
@@ -798,6 +825,7 @@ _KINDS: dict[str, _Kind] = {
     "mute": _Kind("assign", payloads.Overheard, _mute),
     "withdraw": _Kind("note", payloads.Withdraw, _withdraw),
     "resolve": _Kind("reply", payloads.Resolve, _resolve),
+    "same": _Kind("assign", payloads.Same, _same),
     **{
         kind: _Kind(right, payload, _at_meeting(work))
         for kind, (right, payload, work) in meeting_ops.KINDS.items()

@@ -204,6 +204,18 @@ class Overheard(Shape):
     hit: Uuid
 
 
+class Same(Shape):
+    """What she says of two residents who may be one; "open" takes back what was said.
+
+    `was` is how she saw it, `among` whom her phone showed as one with either of the two.
+    """
+
+    pair: Uuid
+    verdict: Literal["open", "same", "different"]
+    was: Literal["open", "same", "different"]
+    among: Annotated[list[Uuid], Field(max_length=200)] = Field(default_factory=list)
+
+
 class Resolve(Shape):
     """A person's verdict on a delivery of which the channel does not say."""
 

@@ -95,7 +95,10 @@ _PERSONAL = text(
     # Found as belonging to no conversation: by their scope alone all rows of her areas are read.
     " UNION ALL SELECT seq, key, conversation_id, body FROM change"
     " WHERE conversation_id = '' AND kind IN ('meeting', 'meetingq', 'meetingp')"
-    " AND scope IN :areas ORDER BY seq"
+    " AND scope IN :areas"
+    # Of a pair of residents she must see both areas.
+    " UNION ALL SELECT seq, key, conversation_id, body FROM change"
+    " WHERE also IN :areas AND scope IN :areas AND kind = 'same' ORDER BY seq"
 ).bindparams(
     bindparam("scopes", expanding=True, type_=String),
     bindparam("areas", expanding=True, type_=String),
@@ -362,7 +365,8 @@ def _first_lines(session: Session, found: Sequence[Any]) -> str:
 
 def personal(session: Session, who: Principal) -> bytes:
     """Return what comes with the person: how far she has read what, the rota that she sees, and the
-    meetings of her areas. A phone asks after each walk, so also when an area was given to her.
+    meetings and pairs of residents of her areas. A phone asks after each walk, so also when an
+    area was given to her.
     """
     scopes = [f"person:{who.person_id}", *sorted(who.rota_scopes)]
     params = {"scopes": scopes, "areas": sorted(who.areas)}

@@ -4,7 +4,7 @@
  *
  * @typedef {'reply'|'note'|'status'|'assign'|'area'|'topics'|'urgent'|'read'|'contact'|'resolve'|'withdraw'|
  *   'acknowledge'|'snooze'|'adopt'|'mute'|'meeting'|'meeting_state'|'question'|'moderate'|'reword'|'fate'|'promise'|
- *   'promise_kept'|'attend'|'headcount'} OpKind
+ *   'promise_kept'|'attend'|'headcount'|'same'} OpKind
  *
  * @typedef {object} Op  One operation as it is sent.
  * @property {string} op_id  UUIDv7 made on this phone; for reply, note and contact also the new message's id
@@ -155,6 +155,21 @@
  * @property {{kind: string, person: string|null, at_ms: number}|null} next  whom the server turns to when nobody does
  * @property {{person: string|null, until_ms: number, pending?: boolean}[]} [snoozed]
  * @property {boolean} [pending]  acknowledged on this phone; the server does not know it yet
+ *
+ * @typedef {object} Pair  Two residents who may be one; this phone has conversations of both.
+ * @property {string} id
+ * @property {string} a
+ * @property {string} b
+ * @property {string} a_c  a conversation of `a`
+ * @property {string} b_c
+ * @property {string[]} in  the two areas by which she may know of it
+ * @property {'open'|'same'|'different'} verdict
+ * @property {string} why  email, phone, handle, name; empty when the reason is not hers to know
+ * @property {string} value  what both have
+ * @property {string|null} by
+ * @property {number|null} at_ms
+ * @property {boolean} [gone]
+ * @property {boolean} [pending]  said on this phone; the server does not know it yet
  *
  * @typedef {object} Attachment
  * @property {string} id

@@ -182,7 +182,7 @@ export function createMemory(disk, { tell, isClosed, unlessClosed }) {
         if (s > (marks.get(id)?.s ?? -1)) marks.set(id, { s, position: JSON.parse(b).position });
       } else if (kind !== 'm') {
         const of = refs.get(kind) ?? new Map();
-        // An absence comes once for each team: `absence:<id>@<team>`.
+        // An absence comes once for each team: `absence:<id>@<team>`; a pair of residents once for each two areas.
         const one = id.split('@')[0];
         if (s > (of.get(one)?.s ?? -1)) refs.set(kind, of.set(one, JSON.parse(b)));
       }

@@ -408,6 +408,11 @@ async function changeScope(tx, next, scope, gone) {
     gone.push(...(await removeWhere(tx, (head) => lost.has(head.area))));
     for (const { k, b } of await tx.getAll('rows', 'meeting', 'n'))
       if (lost.has(JSON.parse(b).area)) tx.delete('rows', k);
+    // Of two areas she must see both: `same:<pair>@<area>+<area>`.
+    for (const { k } of await tx.getAll('rows', 'same:', 'same;')) {
+      const [, areas] = k.split('@');
+      if (areas.split('+').some((/** @type {string} */ area) => lost.has(area))) tx.delete('rows', k);
+    }
   }
   next.walks = next.walks
     .map((walk) => ({

@@ -28,6 +28,19 @@ export function createConversation(context, id) {
   let over = false;
   /** @type {ReturnType<typeof openDetails> | null} */
   let details = null;
+  /** Whether she is somebody whom we know from elsewhere; it comes after the messages. @type {ReturnType<typeof import('./same.js').createSame> | null} */
+  let same = null;
+  let asked = false;
+  const lookElsewhere = async () => {
+    if (asked) return;
+    asked = true;
+    try {
+      const { createSame } = await import('./same.js');
+      if (!over) same = createSame(context);
+    } catch {
+      asked = false; // not here yet, and no network: with the next news it is tried again
+    }
+  };
   const actions = createActions(context);
   const alert = createAlert(context);
   const photos = createPhotos({
@@ -73,6 +86,7 @@ export function createConversation(context, id) {
     markRead();
     draw();
     arrived(null);
+    if (head) void lookElsewhere();
   };
   const unwatch = store.watch(id, show);
   document.addEventListener('visibilitychange', markRead);
@@ -88,6 +102,7 @@ export function createConversation(context, id) {
       unwatch();
       document.removeEventListener('visibilitychange', markRead);
       details?.close();
+      same?.leave();
     },
     finish() {
       if (data && may(context, 'assign')) void actions.finish(data.head);
@@ -136,6 +151,7 @@ export function createConversation(context, id) {
           }
         </div>
         ${alert.render(head, urgency)}
+        ${same?.render(head, () => data?.head) ?? ''}
         <div class="conv-scroll" tabindex="0" role="region" aria-label=${t('stored_messages')}>
           <div class="conv-flow">
             ${head.subject && head.channel === 'email' ? html`<h2 class="subject">${head.subject}</h2>` : ''}
