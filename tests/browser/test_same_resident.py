@@ -35,7 +35,7 @@ def test_two_who_share_a_number_are_joined_and_parted_again_without_a_network(
     asked = page.get_by_role("complementary", name="Zelfde inwoner")
     expect(asked).to_contain_text("Misschien dezelfde inwoner als Fatima El Idrissi")
     expect(asked).to_contain_text("Zelfde telefoonnummer: +31612345678")
-    expect(asked).to_contain_text("De namen verschillen")
+    expect(asked).to_contain_text("de namen verschillen")
     page.evaluate(Path(AXE).read_text())
     assert page.evaluate(VIOLATIONS) == []
 

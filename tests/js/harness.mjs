@@ -3,6 +3,7 @@
  * The same harness runs over a virtual world (`sim/`) and over fake-indexeddb against a real server process.
  */
 import { createHash } from 'node:crypto';
+import { pairsOf } from '../../static/js/residents.js';
 
 /**
  * The client modules, the real ones or a copy with a planted fault.
@@ -207,6 +208,8 @@ export async function dumpStore(store, { past = (_head) => false } = {}) {
   for (const kind of ['areas', 'teams', 'people', 'accounts', 'templates']) {
     for (const each of store.refs(kind)) refs[`${kind}:${each.id ?? each.code}`] = each;
   }
+  for (const pair of pairsOf(store.refs('same'), [], new Set(store.scope()?.areas)))
+    refs[`same:${pair.id}`] = pair;
   return canonical({ conversations, refs });
 }
 

@@ -251,7 +251,6 @@ export function createSame(context) {
         ${
           more
             ? html`<div class="chips">
-                ${talks.slice(0, 6).map((one) => html`<a class="chip" href="/c/${one.id}" aria-label=${t('same_also', { channel: channelName(context, one), time: clocks.short(one.activity_ms) })}>${channelIcon(one.channel)}${channelName(context, one)} <span class="number">${clocks.short(one.activity_ms)}</span></a>`)}
                 <button
                   class="chip"
                   type="button"
@@ -260,6 +259,7 @@ export function createSame(context) {
                 >
                   ${icon('take')}${t('same_title')}
                 </button>
+                ${talks.slice(0, 6).map((one) => html`<a class="chip" href="/c/${one.id}" aria-label=${t('same_also', { channel: channelName(context, one), time: clocks.short(one.activity_ms) })}>${channelIcon(one.channel)}${channelName(context, one)} <span class="number">${clocks.short(one.activity_ms)}</span></a>`)}
               </div>`
             : nothing
         }

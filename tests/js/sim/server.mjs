@@ -40,6 +40,8 @@ export class ModelServer {
     this.alerts = [];
     /** What was asked at meetings, and who decided last what becomes of it. */
     this.questions = new Map();
+    /** Residents who may be one, each known only to who sees both areas. @type {Map<string, {id: string, in: string[], verdict: string}>} */
+    this.pairs = new Map(['AA', 'AB', 'BC', 'CD'].map((id) => [id, { id, in: [...id], verdict: 'open' }]));
     this.uploads = new Map();
     this.marks = new Map();
     this.seq = 0;
@@ -49,6 +51,7 @@ export class ModelServer {
     this.transaction(() => {
       for (const code of ['A', 'B', 'C', 'D']) this.touch(`area:${code}`);
       for (const id of this.people.keys()) this.touch(`person:${id}`);
+      for (const id of this.pairs.keys()) this.touch(`same:${id}`);
     });
   }
 
@@ -89,9 +92,10 @@ export class ModelServer {
     if (keys.length || this.left.length) this.onPublish(this.seq);
   }
 
-  put(key, scope, c, state) {
+  /** @param {string} key @param {string} scope @param {string} c @param {any} state @param {string} [also] who does not see this as well is not told */
+  put(key, scope, c, state, also = scope) {
     this.seq += 1;
-    this.feed.set(key, { seq: this.seq, key, scope, c, body: { s: this.seq, ...state } });
+    this.feed.set(key, { seq: this.seq, key, scope, also, c, body: { s: this.seq, ...state } });
   }
 
   putOther(key) {
@@ -100,7 +104,11 @@ export class ModelServer {
       this.put(key, 'all', '', { code: id, name: `Area ${id}`, kind: 'WK', parent: null });
     else if (kind === 'person')
       this.put(key, 'all', '', { id, name: id, role: 'coordinator', teams: [], active: true });
-    else if (kind === 'r')
+    else if (kind === 'same') {
+      const pair = this.pairs.get(id);
+      const [a, b] = pair.in;
+      this.put(`same:${id}@${a}+${b}`, a, id, { ...pair }, b);
+    } else if (kind === 'r')
       this.put(key, `person:${person}`, id, { c: id, position: this.marks.get(key) });
   }
 
@@ -298,6 +306,12 @@ export class ModelServer {
       if (!upload || upload.have < upload.size)
         return verdict('rejected', { reason: 'attachment_missing' });
     }
+    if (op.kind === 'same') {
+      const pair = this.pairs.get(payload.pair);
+      if (!this.knows(person, pair)) return verdict('rejected', { reason: 'pair_gone' });
+      if (pair.verdict !== payload.verdict && pair.verdict !== payload.was)
+        return verdict('rejected', { reason: 'pair_decided' });
+    }
     if (op.kind !== 'contact' && op.kind !== 'question') {
       const reason = this.conflict(person, op, conversation);
       if (reason)
@@ -313,6 +327,10 @@ export class ModelServer {
       written: op.written_at_ms,
     });
     return verdict('applied', detail ? { detail } : {});
+  }
+
+  knows(person, pair) {
+    return pair.in.every((area) => person.areas.has(area));
   }
 
   conflict(person, { kind, based_on, payload }, conversation) {
@@ -425,6 +443,13 @@ export class ModelServer {
       case 'urgent':
         Object.assign(conversation, { urgent: payload.urgent, urgent_reason: payload.reason });
         break;
+      case 'same': {
+        const pair = this.pairs.get(payload.pair);
+        if (pair.verdict === payload.verdict) return undefined;
+        pair.verdict = payload.verdict;
+        this.touch(`same:${pair.id}`);
+        return undefined;
+      }
       case 'read': {
         const key = `r:${conversation.id}:${person.id}`;
         this.marks.set(key, Math.max(this.marks.get(key) ?? 0, payload.position));
@@ -480,7 +505,7 @@ export class ModelServer {
     const results = this.applyBatch(person, taken);
     const scopes = this.scopesOf(person);
     const rows = [...this.feed.values()]
-      .filter((row) => row.seq > asked.after && scopes.has(row.scope))
+      .filter((row) => row.seq > asked.after && scopes.has(row.scope) && scopes.has(row.also))
       .sort((a, b) => a.seq - b.seq);
     const limit = Math.min(asked.limit, this.rowLimit);
     const more = rows.length > limit;
@@ -509,7 +534,11 @@ export class ModelServer {
 
   replica(person, query) {
     const part = query.get('part');
-    const marks = [...this.feed.values()].filter((row) => row.scope === `person:${person.id}`);
+    const marks = [...this.feed.values()].filter(
+      (row) =>
+        row.scope === `person:${person.id}` ||
+        (row.key.startsWith('same:') && this.knows(person, row.body)),
+    );
     if (part === 'personal') return frame({ v: 1, rows: marks.length }, marks.map(rowLine));
     if (part === 'first') {
       const all = this.visible(person).sort((a, b) => b.activity_ms - a.activity_ms);
@@ -611,6 +640,7 @@ export class ModelServer {
     for (const row of this.feed.values()) {
       if (row.key.startsWith('area:')) refs[`areas:${row.body.code}`] = row.body;
       if (row.key.startsWith('person:')) refs[`people:${row.body.id}`] = row.body;
+      if (row.key.startsWith('same:') && this.knows(person, row.body)) refs[`same:${row.body.id}`] = row.body;
     }
     return { conversations, refs };
   }

@@ -246,6 +246,15 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
       { kind: 'topics', payload: { add: [pick(['groen', 'licht'])], remove: [] } },
       { kind: 'urgent', payload: { urgent: chance(0.5), reason: 'haast' } },
       { kind: 'read', payload: { position: head.in_position } },
+      {
+        kind: 'same',
+        payload: {
+          pair: pick(['AA', 'AB', 'BC', 'CD']),
+          verdict: pick(['open', 'same', 'different']),
+          was: pick(['open', 'same', 'different']),
+          among: [],
+        },
+      },
     ]);
     await enqueue(tab, { ...base, ...made });
   }
