@@ -12,6 +12,7 @@ from app.accounts.policy import Principal
 from app.channels import registry
 from app.channels.models import Account
 from app.inbox.models import Conversation, Resident, ResidentAddress
+from app.residents import service as same
 
 MOST = 5000
 _CHUNK = 500
@@ -20,7 +21,8 @@ _CHUNK = 500
 def residents(session: Session, account: Account, who: Principal) -> dict[str, Any]:
     """Return {residents, unreachable, cut}: who wrote here, in conversations that `who` may see.
 
-    The newest come first. `other` are addresses in channels that are still alive.
+    The newest come first. `other` are addresses in channels that are still alive, those of
+    residents whom somebody said to be the same among them.
     """
     query = (
         sql_select(
@@ -42,7 +44,7 @@ def residents(session: Session, account: Account, who: Principal) -> dict[str, A
     )
     found = session.execute(query).all()
     cut, found = len(found) > MOST, found[:MOST]
-    other = _other_addresses(session, [one[0] for one in found], account)
+    other = _other_addresses(session, [one[0] for one in found], account, who)
     told = [
         {
             "id": resident_id,
@@ -62,8 +64,13 @@ def residents(session: Session, account: Account, who: Principal) -> dict[str, A
 
 
 def _other_addresses(
-    session: Session, ids: list[str], account: Account
+    session: Session, ids: list[str], account: Account, who: Principal
 ) -> dict[str, list[dict[str, str]]]:
+    of = {one: {one} for one in ids}
+    for known, others in same.joined(session, ids, who.areas).items():
+        for joined in others:
+            of.setdefault(joined, set()).add(known)
+    ids = sorted(of)
     alive = set(
         session.exec(
             select(Account.kind).where(col(Account.enabled), Account.id != account.id).distinct()
@@ -79,9 +86,11 @@ def _other_addresses(
             channel = "email" if one.channel in {"web", "contact"} else one.channel
             reaches = channel in alive and registry.KINDS.get(channel) is not None
             way = {"channel": channel, "address": one.address}
-            ways = other[one.resident_id]
-            if channel != account.kind and (reaches or channel == "phone") and way not in ways:
-                ways.append(way)
+            if channel == account.kind or not (reaches or channel == "phone"):
+                continue
+            for resident_id in sorted(of[one.resident_id]):
+                if way not in other[resident_id]:
+                    other[resident_id].append(way)
     return other
 
 

@@ -250,6 +250,17 @@ def decide(
     touch(session, "same", pair.id)
 
 
+def joined(
+    session: Session, residents: Sequence[str], areas: Collection[str]
+) -> dict[str, set[str]]:
+    """Return whom each of these is one with, as far as who sees these areas may know."""
+    having: set[str] = set()
+    for start in range(0, len(residents), 500):
+        for pair in _pairs_of(session, residents[start : start + 500], "same"):
+            having |= {pair.a_id, pair.b_id}
+    return {one: _one_with(session, one, areas) - {one} for one in residents if one in having}
+
+
 def _check_group(session: Session, pair: Pair, among: set[str], areas: Collection[str]) -> None:
     """See to it that she joins whom she saw, and nobody whom a colleague kept apart."""
     hers, theirs = (_one_with(session, one, areas) for one in (pair.a_id, pair.b_id))

@@ -16,11 +16,13 @@ from app.channels.accounts import Tried
 from app.channels.contract import Incoming, Temporary
 from app.channels.models import Account, ChannelSignIn
 from app.inbox import service as inbox
+from app.inbox.models import Conversation
+from app.residents.models import Pair
 from app.secrets import seal, unseal
 from tests.channels.square import TOKEN, Square, opened
 from tests.peers.mail import PASSWORD, MailServers
 from tests.support.neighbourhood import Neighbourhood
-from tests.support.town import PADDEPOEL, op
+from tests.support.town import HELPMAN, PADDEPOEL, op
 
 API = "/api/v1/channels"
 SERVER = "https://plein.example"
@@ -279,6 +281,39 @@ async def test_who_could_be_reached_only_there_is_told_from_who_has_another_addr
     assert "email: jantje@voorbeeld.example" in table.text
     chaima = Keeper(esther.neighbourhood, town.chaima, "manager")
     assert (await chaima.asks("GET", f"/{account_id}/residents")).json()["residents"] == []
+
+
+async def test_who_is_one_with_somebody_elsewhere_is_reached_there(
+    esther: Keeper, square: Square
+) -> None:
+    account_id = (await esther.adds()).json()["id"]
+    town = esther.neighbourhood.town
+    esther.neighbourhood.opens_mailbox()
+
+    def two_who_are_one(session: Session) -> None:
+        here = inbox.resident_at(session, "square", "mies", name="Mies", kind="resident", now_ms=1)
+        there = inbox.resident_at(
+            session, "web", "mies@voorbeeld.example", name="Mies", kind="resident", now_ms=1
+        )
+        session.flush()
+        for name, resident, account in (("c1", here, account_id), ("c2", there, "web-noord")):
+            inbox.start(
+                session, resident, conversation_id=name, account_id=account, subject="",
+                area=PADDEPOEL, address="mies", why_not=None, now_ms=1,
+            )  # fmt: skip
+        a, b = sorted((here.id, there.id))
+        session.add(Pair(id="p", a_id=a, b_id=b, verdict="same", found_at_ms=1))
+
+    town.db.write_now(two_who_are_one)
+    (mies,) = (await esther.asks("GET", f"/{account_id}/residents")).json()["residents"]
+    assert mies["other"] == [{"channel": "email", "address": "mies@voorbeeld.example"}]
+
+    def moves_away(session: Session) -> None:
+        session.get_one(Conversation, "c2").area = HELPMAN
+
+    town.db.write_now(moves_away)
+    (mies,) = (await esther.asks("GET", f"/{account_id}/residents")).json()["residents"]
+    assert mies["other"] == []
 
 
 async def test_a_code_from_outside_is_seen_when_it_comes_in_and_only_once(
