@@ -22,6 +22,8 @@ CHUNK = 1000
 def upgrade() -> None:
     """Move the tables and what is in them forward."""
     op.add_column("change", sa.Column("also", sa.String(), nullable=True))
+    two = sa.text("also IS NOT NULL")
+    op.create_index("ix_change_also", "change", ["also"], sqlite_where=two, postgresql_where=two)
     clue = op.create_table(
         "resident_clue",
         sa.Column("id", sa.String(), nullable=False),

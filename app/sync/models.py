@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field, SQLModel
+
+_TWO = text("also IS NOT NULL")
+"""Few rows have a second scope; the others cost this index nothing."""
 
 
 class Change(SQLModel, table=True):
@@ -16,6 +19,7 @@ class Change(SQLModel, table=True):
     __table_args__ = (
         Index("ix_change_scope_seq", "scope", "seq"),
         Index("ix_change_conversation", "conversation_id", "kind"),
+        Index("ix_change_also", "also", sqlite_where=_TWO, postgresql_where=_TWO),
     )
 
     key: str = Field(primary_key=True)
