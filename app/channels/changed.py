@@ -69,8 +69,7 @@ def follow(
         triage.reconsider(session, conversation, heard, said, now_ms=now_ms)
         flush_rows(session)
     if known.direction == "in":
-        told = residents.Heard(known.id, account.kind, known.text)
-        residents.reword(session, conversation, told, now_ms=now_ms)
+        residents.reword(session, conversation, account.kind, now_ms=now_ms)
     session.flush()
     return conversation.id
 

@@ -7,8 +7,8 @@ from sqlmodel import Field, SQLModel
 class Clue(SQLModel, table=True):
     """An e-mail address, telephone number, handle or name that a conversation has.
 
-    `own` says that it is hers: where she writes from. What stands in her words has the message it
-    stands in, and goes when that is edited or taken away.
+    `own` says that it is hers: where she writes from. What stands in her words has the first
+    message it was read in, and goes when she takes it back.
     """
 
     __tablename__ = "resident_clue"

@@ -14,13 +14,16 @@ from sqlmodel import Session, col, delete, or_, select
 
 from app.db import touch
 from app.ids import uuid7
-from app.inbox.models import Conversation
+from app.inbox.models import Conversation, Message
 from app.residents import rules
 from app.residents.models import Clue, Pair
 
 VERDICTS = ("open", "same", "different")
 MOST_TOGETHER = 100
 """Residents that are looked at to see whom somebody is one with."""
+
+REREAD = 200
+"""Messages of a conversation, the newest first, that are read again when one changed."""
 
 _MERGES = 7_240_127
 """The name of PostgreSQL's lock under which residents are joined, one decision at a time."""
@@ -77,6 +80,11 @@ def notice(
     """
     clues = set(rules.said(heard.text))
     begins = conversation.in_position <= 1 if begins is None else begins
+    if clues:
+        # What stands under each of her mails is read once a conversation.
+        known = select(Clue.kind, Clue.value).where(Clue.conversation_id == conversation.id)
+        before = set(session.exec(known))
+        clues = {clue for clue in clues if (clue.kind, clue.value) not in before}
     if begins:
         own = rules.own(
             heard.channel, conversation.address or "", phone=heard.phone, name=heard.name
@@ -114,7 +122,7 @@ def _others(session: Session, conversation: Conversation, clue: rules.Clue) -> l
             col(Conversation.resident_id) != conversation.resident_id,
             col(Conversation.erased_at_ms).is_(None),
         )
-        .distinct()
+        # What thousands have says nothing, and must not be read for each of them.
         .limit(200)
     )
     if clue.kind == "name":
@@ -148,11 +156,21 @@ def touch_pairs(session: Session, resident_id: str) -> None:
         touch(session, "same", pair_id)
 
 
-def reword(session: Session, conversation: Conversation, heard: Heard, *, now_ms: int) -> None:
-    """Read a message again that its writer edited or took away."""
-    session.exec(delete(Clue).where(col(Clue.message_id) == heard.message_id))
+def reword(session: Session, conversation: Conversation, channel: str, *, now_ms: int) -> None:
+    """Read a conversation's words again: its writer edited one of her messages or took it away."""
+    session.exec(
+        delete(Clue).where(col(Clue.conversation_id) == conversation.id, col(Clue.own).is_(False))
+    )
     touch_pairs(session, conversation.resident_id)
-    notice(session, conversation, heard, now_ms=now_ms, begins=False)
+    query = (
+        select(Message.id, Message.text)
+        .where(Message.conversation_id == conversation.id, Message.direction == "in")
+        .order_by(col(Message.position).desc())
+        .limit(REREAD)
+    )
+    for message_id, words in session.exec(query).all():
+        heard = Heard(message_id, channel, words)
+        notice(session, conversation, heard, now_ms=now_ms, begins=False)
 
 
 def forget(session: Session, conversation: Conversation) -> None:

@@ -436,20 +436,22 @@ def test_what_is_said_offline_of_somebody_erased_meanwhile_is_refused(square: Sq
     assert reasons == ["pair_gone", "erased"]
 
 
-def test_words_taken_back_take_the_suggestion_along(square: Square) -> None:
+def test_words_taken_back_take_the_suggestion_along_unless_she_said_them_twice(
+    square: Square,
+) -> None:
     square.asks(email=JAN)
-    square.takes("mastodon-noord", "jan@m.example", f"Mail me: {JAN}", external_id="toot")
+
+    def toots(external_id: str, text: str, **more: Any) -> None:
+        square.takes(
+            "mastodon-noord", "jan@m.example", text, external_id=external_id,
+            in_reply_to=("first",), **more,
+        )  # fmt: skip
+
+    toots("first", f"Mail me: {JAN}")
+    toots("second", f"Of nee, bel. Of toch maar {JAN}")
+    toots("first", "Mail me niet.", kind="edit")
     assert len(square.knows(square.town.anna)) == 1
-    edited = Incoming(
-        external_id="toot", address="jan@m.example", sender_name="", text="Mail me niet.",
-        sent_at_ms=NOON_MS, kind="edit",
-    )  # fmt: skip
-
-    def edit(session: Session) -> None:
-        account = session.get_one(Account, "mastodon-noord")
-        intake.take(session, account, intake.Prepared(edited, ()), now_ms=NOON_MS)
-
-    square.town.db.write_now(edit)
+    toots("second", "", kind="delete")
     assert square.knows(square.town.anna) == []
 
 
