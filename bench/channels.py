@@ -27,6 +27,7 @@ from app.config import Settings
 from app.db import Database
 from app.inbox.models import Conversation, Message, RawOriginal, Resident, ResidentAddress
 from app.main import open_database
+from app.residents.models import Clue
 from app.sync.models import Change, FeedHead
 from bench.figures import median, percentile, ratio
 from bench.words import Writer
@@ -165,7 +166,7 @@ def _timed(db: Database, batches: list[list[Incoming]]) -> float:
 
 
 _COPIED: tuple[type[SQLModel], ...] = (
-    *(Resident, ResidentAddress, Conversation, Message, RawOriginal, Change),
+    *(Resident, ResidentAddress, Conversation, Message, RawOriginal, Clue, Change),
 )
 
 
