@@ -232,8 +232,8 @@ async def fill(request: Request) -> Response:
     """Return the newest conversations (`first`), all of them page by page (`walk`), or read marks.
 
     `scopes` narrows a walk to areas that a person has just been given; those that are not hers are
-    left out in silence. `scope` is the hash that the phone walks under: when it is no longer hers,
-    the page would have holes and is refused (409), so that she pulls first.
+    left out in silence. `scope` is the hash that the phone knows: when it is no longer hers, a page
+    or read marks would have holes and are refused (409), so that she pulls first.
     """
     who = await current(request)
     asked = _filling(request)
@@ -241,6 +241,7 @@ async def fill(request: Request) -> Response:
     cutoff_ms = replica.cutoff(state.clock.now_ms(), state.settings.window_days)
     areas = who.areas if who.may("read") or who.may("meet") else frozenset()
     if asked.part == "personal":
+        _check_scope(request, who, asked.scope)
         body = await state.db.read(lambda session: replica.personal(session, who))
         return _framed(request, body)
     if asked.part == "first":

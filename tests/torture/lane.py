@@ -17,9 +17,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+from app.config import Settings
 from app.db import Database
 from app.delivery.worker import IDLE_S
-from tests.peers.mail import MailServers
+from app.secrets import seal
+from tests.peers.mail import PASSWORD, MailServers
 from tests.support.proxy import FaultProxy, always, calm, flaky
 from tests.torture import towns, truth, zygote
 from tests.torture.levers import Levers
@@ -201,6 +203,11 @@ class Lane:
         """Return the config of each town's mailbox: our SMTP, Dovecot's IMAP."""
         ports = {"smtp_port": self._post.port, "smtp_auth": False}
         return [self._mail.account(address, **ports) for address in self._mailboxes]
+
+    def password(self) -> str:
+        """Return the password of every mailbox as the servers keep it."""
+        secret = json.dumps({"password": PASSWORD})
+        return seal(Settings(data_dir=self._folder), secret)
 
     async def play(
         self,

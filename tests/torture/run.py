@@ -200,7 +200,7 @@ def _databases(
 
     migrate.upgrade(url)
     database = Database(url)
-    template = towns.build(database, lane.mailboxes(), time.time_ns() // 1_000_000)
+    template = towns.build(database, lane.mailboxes(), lane.password(), time.time_ns() // 1_000_000)
     database.close()
     return fresh, template
 

@@ -35,16 +35,27 @@ class Town:
     meeting: str
 
 
-def build(db: Database, mailboxes: list[dict[str, Any]], now_ms: int) -> list[dict[str, Any]]:
-    """Fill an empty, migrated database; return the towns as plain values."""
+def build(
+    db: Database, mailboxes: list[dict[str, Any]], password: str, now_ms: int
+) -> list[dict[str, Any]]:
+    """Fill an empty, migrated database; return the towns as plain values.
+
+    `password` is that of all mailboxes, sealed with the key of the servers that will use them.
+    """
     db.before_commit += [link_attachments, feed.publish]
     return [
-        asdict(db.write_now(lambda session, n=number: _town(session, n, mailboxes[n], now_ms)))
+        asdict(
+            db.write_now(
+                lambda session, n=number: _town(session, n, mailboxes[n], password, now_ms)
+            )
+        )
         for number in range(COUNT)
     ]
 
 
-def _town(session: Session, number: int, mailbox: dict[str, Any], now_ms: int) -> Town:
+def _town(
+    session: Session, number: int, mailbox: dict[str, Any], password: str, now_ms: int
+) -> Town:
     areas = {letter: f"WK{number:04}{letter}" for letter in "ABCD"}
     for code in areas.values():
         session.add(Area(code=code, name=code, kind="WK"))
@@ -70,8 +81,10 @@ def _town(session: Session, number: int, mailbox: dict[str, Any], now_ms: int) -
     office = f"team-chris-{number}"
     accounts = {"web": f"web-{number}", "email": f"email-{number}"}
     for kind, account in accounts.items():
-        config = mailbox if kind == "email" else {}
-        session.add(Account(id=account, kind=kind, name=kind, team_id=office, config=config))
+        config, secret = (mailbox, password) if kind == "email" else ({}, "")
+        session.add(
+            Account(id=account, kind=kind, name=kind, team_id=office, config=config, secret=secret)
+        )
         touch(session, "account", account)
     teams = {name: [areas[letter] for letter in letters] for name, letters in TEAMS.items()}
     meeting = Meeting(

@@ -34,7 +34,7 @@ const ROOM_RETRY_MS = 10_000;
  *
  * @typedef {{op_id: string, blob: string}} Upload  a photo that an operation waits for
  *
- * @typedef {{name: 'first'} | {name: 'personal'} | {name: 'walk', before: number, scopes: string[]|null, scope: string}
+ * @typedef {{name: 'first'} | {name: 'personal', scope: string} | {name: 'walk', before: number, scopes: string[]|null, scope: string}
  *   | {name: 'conversation', id: string, scope: string} | {name: 'upload', op_id: string, blob: string}
  *   | {name: 'sync', ops: Entry[], after: number, scope: string, limit: number}} Request
  *
@@ -307,7 +307,7 @@ function advance(state, event, effects) {
   if (state.busy) return rest(state, event, effects);
   const walk = saved.walks[0];
   if (walk) return ask(state, walkRequest(saved, walk), effects);
-  if (!saved.personal) return ask(state, { name: 'personal' }, effects);
+  if (!saved.personal) return ask(state, { name: 'personal', scope: saved.scope?.hash ?? '' }, effects);
   const id = saved.checks[0];
   if (id) return ask(state, { name: 'conversation', id, scope: saved.scope?.hash ?? '' }, effects);
   effects.push({ do: 'idle' });
@@ -316,6 +316,7 @@ function advance(state, event, effects) {
 
 /**
  * The server refuses a walk (409) under another scope than the phone knows: its page would have holes in it.
+ * What comes with the person is refused alike.
  * @param {Saved} saved
  * @param {import('../types.js').Walk} walk
  * @returns {Request}

@@ -138,7 +138,8 @@ export function createDriver(parts) {
         answer = await api.replica(env, 'walk', query);
       } else {
         const given = request.name === 'first' ? parts.first?.() : null;
-        answer = given ?? (await api.replica(env, request.name));
+        const query = 'scope' in request ? { scope: request.scope } : {};
+        answer = given ?? (await api.replica(env, request.name, query));
       }
     } catch (error) {
       // The phone's own storage can fail here too (claiming, noting a piece); nothing was sent then, or it is asked again.

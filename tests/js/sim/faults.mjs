@@ -363,6 +363,12 @@ export const FAULTS = [
     put: ``,
   },
   {
+    name: 'server: what comes with the person is answered under another scope than the phone knows',
+    file: 'server',
+    find: `part === 'personal' && query.get('scope') !== this`,
+    put: `part === 'walked' && query.get('scope') !== this`,
+  },
+  {
     name: 'server: a walk is answered under another scope than the phone knows',
     file: 'server',
     find: `    if (query.get('scope') !== this.scopeOf(person).hash) return problem(409, 'scope-changed');`,

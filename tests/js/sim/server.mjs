@@ -539,6 +539,8 @@ export class ModelServer {
         row.scope === `person:${person.id}` ||
         (row.key.startsWith('same:') && this.knows(person, row.body)),
     );
+    if (part === 'personal' && query.get('scope') !== this.scopeOf(person).hash)
+      return problem(409, 'scope-changed');
     if (part === 'personal') return frame({ v: 1, rows: marks.length }, marks.map(rowLine));
     if (part === 'first') {
       const all = this.visible(person).sort((a, b) => b.activity_ms - a.activity_ms);
