@@ -272,11 +272,8 @@ async function start() {
       ${toasts.render()}`;
   };
 
-  let home = root;
-  let paint = () => {
-    render(template(), home);
-    painted();
-  };
+  /** Until the screen is taken over nothing is drawn: lit would put it beside the snapshot, and all would be there twice. */
+  let paint = () => {};
   const painted = () => {
     document.body.dataset.route = route.name;
     inbox.rendered();
@@ -287,7 +284,7 @@ async function start() {
 
   await enter(route, 'start');
   // Drawn beside the snapshot and put in its place whole: nothing on the screen moves.
-  home = document.createElement('div');
+  const home = document.createElement('div');
   home.id = 'app';
   const typed = /** @type {HTMLTextAreaElement | null} */ (root.querySelector('#composer-text'));
   const scrolled = root.querySelector('.list-scroll')?.scrollTop ?? 0;
@@ -300,6 +297,10 @@ async function start() {
     writing.composer.adopt(typed.value, typed.closest('.note') ? 'note' : 'reply');
   render(template(), home);
   root.replaceWith(home);
+  paint = () => {
+    render(template(), home);
+    painted();
+  };
   if (scrolled) home.querySelector('.list-scroll')?.scrollTo(0, scrolled);
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   // Until its draft has been read the field takes nothing.

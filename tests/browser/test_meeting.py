@@ -223,14 +223,15 @@ def test_lying_down_it_has_two_panes_and_upright_one_with_the_button_under_a_thu
 
 def test_gone_out_it_says_what_is_here_and_how_old_it_is(anna: Phone, office: Office) -> None:
     page = anna.context.pages[0]
-    plans(anna, page)
+    meeting = plans(anna, page)
     page.get_by_role("button", name="Zet alles klaar").click()
     expect(page.locator(".ready")).to_contain_text(re.compile(r"Bijgewerkt tot \d\d:\d\d"))
     expect(page.locator(".ready")).to_contain_text(re.compile(r"\d+ kB"))
     facts = page.locator(".around .facts")
     ((there,),) = office.ask(
         "SELECT count(*) FROM conversation c JOIN meeting m ON m.area = c.area"
-        " WHERE c.status <> 'closed'"
+        " WHERE c.status <> 'closed' AND m.id = ?",
+        meeting,
     )
     expect(facts.locator("div", has_text="Open gesprekken").locator("dd")).to_have_text(str(there))
     office.line.goes_down()

@@ -37,7 +37,8 @@ def starts_again_typing(anna: Phone, path: str) -> Page:
     page.add_init_script(EARLY % json.dumps(TYPED))
     page.goto(anna.url(path))
     expect(page.locator("#composer-text")).to_be_enabled()
-    page.wait_for_function("Boolean(document.querySelector('#app')['_$litPart$'])")
+    # The page's own rules keep Playwright from asking again and again by itself.
+    until(lambda: page.evaluate("Boolean(document.querySelector('#app')['_$litPart$'])"))
     assert page.evaluate("inPicture")
     return page
 

@@ -138,6 +138,7 @@ export function createDriver(parts) {
         answer = await api.replica(env, 'walk', query);
       } else {
         const given = request.name === 'first' ? parts.first?.() : null;
+        /** @type {Record<string, string>} */
         const query = 'scope' in request ? { scope: request.scope } : {};
         answer = given ?? (await api.replica(env, request.name, query));
       }

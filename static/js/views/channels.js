@@ -25,7 +25,9 @@ const breakable = (name) => name.split(/(?<=[@.])/).map((part, i) => (i ? html`<
 export function createChannels(context, api = createChannelsApi()) {
   const { store, t, draw, clocks, language, now } = context;
   const isOnline = () => store.status().connection === 'online';
-  const keeps = may(context, 'channels');
+  /** What she may do comes with the first answer of the server, perhaps after this page. */
+  const keeps = () => may(context, 'channels');
+  let kept = keeps();
   /** @type {import('./channels/words.js').Say} */
   let say = () => '';
   /** @type {Map<string, Told>} */
@@ -42,7 +44,7 @@ export function createChannels(context, api = createChannelsApi()) {
   let heard = '';
 
   const load = async () => {
-    if (!keeps) return;
+    if (!keeps()) return;
     try {
       const [all, possible] = await Promise.all([api.overview(), api.kinds()]);
       told = new Map(all.map((one) => [one.id, one]));
@@ -93,7 +95,9 @@ export function createChannels(context, api = createChannelsApi()) {
     online = isOnline();
     const state = JSON.stringify(store.refs('account').map(({ health, enabled }) => [health, enabled]));
     // What the feed brings is newer than what was asked for here.
-    if ((!before && online) || (online && heard && heard !== state)) void load();
+    if (!before && online) void load();
+    else if (online && ((heard && heard !== state) || kept !== keeps())) void load();
+    kept = keeps();
     heard = state;
     if (!over) draw();
   });
@@ -137,7 +141,7 @@ export function createChannels(context, api = createChannelsApi()) {
       </div>
       ${lines({ ...account, waiting: more?.waiting, health: { ...account.health, words: more?.health.words } })}
       ${
-        keeps && online && more
+        keeps() && online && more
           ? html`<div class="buttons"><button class="button" type="button" aria-haspopup="dialog" aria-label="${say('manage')}: ${account.name}" @click=${() => openManage(context, say, api, more, kinds.find((one) => one.kind === account.kind), lines, load)}>${say('manage')}</button></div>`
           : nothing
       }
@@ -168,7 +172,7 @@ export function createChannels(context, api = createChannelsApi()) {
         ${online ? nothing : html`<p class="attention" role="status">${icon('offline')}<span>${say('offline')}</span></p>`}
         ${finishing ? html`<p class="hint" role="status">${say('finishing')}</p>` : nothing}
         ${outcome || (problem && online) ? html`<p class="problem" role="alert">${icon('urgent')}${outcome || problem}</p>` : nothing}
-        ${keeps ? html`<div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" ?disabled=${!online || !kinds.length} @click=${() => openAdd(context, say, api, kinds)}>${icon('plus')}${say('add')}</button></div>` : nothing}
+        ${keeps() ? html`<div class="buttons"><button class="button primary" type="button" aria-haspopup="dialog" ?disabled=${!online || !kinds.length} @click=${() => openAdd(context, say, api, kinds)}>${icon('plus')}${say('add')}</button></div>` : nothing}
         <h2>${say('own')}</h2>
         ${living.length ? html`<ul class="cards">${living.map(card)}</ul>` : html`<p>${say('none')}</p>`}
         ${standing.length ? html`<h2>${say('standing')}</h2><ul class="cards">${standing.map(card)}</ul>` : nothing}

@@ -24,7 +24,7 @@ export function createAround(desk, id, { kiosk, promise }) {
   let ready = prepared(id);
   let preparing = false;
   const online = () => store.status().connection === 'online';
-  const host = may(context, 'host');
+  const host = () => may(context, 'host');
   const day = new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : 'nl-NL', {
     weekday: 'long',
     day: 'numeric',
@@ -269,14 +269,14 @@ export function createAround(desk, id, { kiosk, promise }) {
       return html`<div class="around">
         <p class="hint">${[meeting?.place, meeting?.area_name, day.format(meeting?.starts_ms)].filter(Boolean).join(' · ')}</p>
         ${
-          host
+          host()
             ? html`<div class="buttons">
                 <button class="button" type="button" aria-haspopup="dialog" @click=${() => openPlan(desk, meeting)}>${icon('details')}${say('edit')}</button>
                 ${meeting?.state === 'open' ? html`<button class="button" type="button" @click=${close}>${say('close_now')}</button>` : meeting?.state === 'closed' ? html`<button class="button" type="button" @click=${() => set('open')}>${say('reopen')}</button>` : nothing}
               </div>`
             : nothing
         }
-        ${host ? readiness() : nothing} ${hall()} ${promises()} ${present()} ${host ? helpers() : nothing} ${host ? minutes() : nothing}
+        ${host() ? readiness() : nothing} ${hall()} ${promises()} ${present()} ${host() ? helpers() : nothing} ${host() ? minutes() : nothing}
         ${meeting?.state === 'open' ? html`<p class="hint">${say('awake')}</p>` : nothing}
       </div>`;
     },
