@@ -4,6 +4,8 @@
  */
 import * as early from './early.js';
 import { html, render } from 'lit-html';
+import { json } from './api.js';
+import { browserEnv } from './connection.js';
 import { speak } from './i18n.js';
 import { createRouter, match } from './router.js';
 import { openStore, writeDevice } from './store.js';
@@ -478,18 +480,22 @@ function registerWorker(store, drawn) {
 
 /** @param {any} error */
 async function failed(error) {
+  // A phone that was revoked may be emptied by the worker under a page that begins, which then fails in any way.
+  const asked = () => json(browserEnv(), '/me').then(() => '', ({ failure }) => failure?.kind);
   const kind = error.failure?.kind;
-  if (kind === 'signed_out' || kind === 'revoked') return location.replace('/sign-in');
+  if (['signed_out', 'revoked'].includes(kind ?? (await asked()))) return location.replace('/sign-in');
   console.error(error);
   const { t } = await speak(document.documentElement.lang);
   const offline = kind === 'network' || kind === 'portal';
+  const app = /** @type {HTMLElement} */ (document.querySelector('#app'));
+  app.replaceChildren();
   render(
     html`<main class="single"><section class="page"><div class="empty">
       <h1>${t(offline ? 'bar_offline' : 'broken')}</h1>
       <p>${t(offline ? 'no_network_first' : 'broken_help')}</p>
       <button class="button primary" @click=${() => location.reload()}>${t('refresh')}</button>
     </div></section></main>`,
-    /** @type {HTMLElement} */ (document.querySelector('#app')),
+    app,
   );
 }
 

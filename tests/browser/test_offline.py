@@ -236,10 +236,9 @@ def test_a_revoked_phone_clears_itself(anna: Phone, office: Office) -> None:
     # The worker may hear it before the page does; then the page finds nobody and asks to sign in.
     said = page.get_by_text("toegang van deze telefoon is ingetrokken")
     expect(said.or_(page.get_by_role("heading", name="Aanmelden"))).to_be_visible()
-    page.wait_for_function(
-        "indexedDB.databases().then((all) => all.every(({ name }) => name === 'stoep-device'))"
-    )
-    page.wait_for_function("caches.keys().then((names) => names.length === 0)")
+    alone = "indexedDB.databases().then((all) => all.every(({ name }) => name === 'stoep-device'))"
+    until(lambda: page.evaluate(alone))
+    until(lambda: page.evaluate("caches.keys().then((names) => names.length === 0)"))
     expect(page.locator(".message, [href^='/c/']")).to_have_count(0)
 
 

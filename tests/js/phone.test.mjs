@@ -413,6 +413,14 @@ test('signed out keeps the outbox and says so', async () => {
   store.close();
 });
 
+test('who listens only after the phone was emptied is told as well', async () => {
+  const telling = createTelling(async () => null);
+  telling.close();
+  telling.leave('revoked');
+  const heard = await new Promise((resolve) => telling.subscribe(({ kinds }) => resolve([...kinds])));
+  assert.deepEqual(heard, ['revoked', 'status']);
+});
+
 test('a revoked phone keeps nothing', async () => {
   const town = municipality();
   const { store, factory, until } = await phoneOf(town, { env: still });

@@ -193,6 +193,9 @@ async def test_a_walk_under_another_scope_is_refused(town: Town, anna: httpx.Asy
     url = "/api/v1/replica?part=walk&before=99&scope="
     assert (await anna.get(url + hash_)).status_code == 200
     assert (await anna.get(url + "other")).status_code == 409
+    hers = "/api/v1/replica?part=personal&scope="
+    assert (await anna.get(hers + hash_)).status_code == 200
+    assert (await anna.get(hers + "other")).status_code == 409
     lamp = town.resident_writes()
     one = f"/api/v1/conversations/{lamp}?scope="
     assert (await anna.get(one + hash_)).status_code == 200

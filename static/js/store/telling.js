@@ -13,6 +13,8 @@ export function createTelling(view) {
   /** @type {Set<string>|null} null = any conversation may have changed */
   let touched = new Set();
   let closed = false;
+  /** Why everything here is gone; whoever listens only now is told too, for the screen must not stay. */
+  let left = '';
 
   /** What was under way when the store closed may fail; nobody waits for it. @param {unknown} error */
   function unlessClosed(error) {
@@ -51,6 +53,7 @@ export function createTelling(view) {
     /** @param {(change: {kinds: Set<string>}) => void} listener @returns {() => void} */
     subscribe(listener) {
       listeners.add(listener);
+      if (left) queueMicrotask(() => listener({ kinds: new Set([left, 'status']) }));
       return () => void listeners.delete(listener);
     },
 
@@ -73,6 +76,7 @@ export function createTelling(view) {
 
     /** @param {'signed_out'|'revoked'} why */
     leave(why) {
+      left = why;
       for (const listener of listeners) listener({ kinds: new Set([why, 'status']) });
     },
   };
