@@ -85,8 +85,11 @@ export function answer(event) {
 /** @param {Request} request @param {URL} url @returns {Promise<Response>} */
 async function navigation(request, url) {
   // Somebody who just signed in may be another person than this phone still thinks.
-  const last = url.searchParams.has('signed-in') ? null : await snapshot(url.pathname, BUILD);
-  const kept = last ?? (await shell(BUILD));
+  const last = async () => (url.searchParams.has('signed-in') ? null : snapshot(url.pathname, BUILD));
+  // What is kept may go while it is read: a phone that is revoked is emptied at that moment.
+  const kept = await last()
+    .then((page) => page ?? shell(BUILD))
+    .catch(() => null);
   return kept ?? fetch(request);
 }
 
