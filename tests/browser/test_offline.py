@@ -240,10 +240,12 @@ def test_a_revoked_phone_clears_itself(anna: Phone, office: Office) -> None:
     bare = "caches.keys().then((names) => names.length === 0)"
 
     def said_by_the_page(what: str) -> bool:
+        # Not `evaluate`, which waits for ever for a page that is on its way to the sign-in.
         try:
-            return bool(page.evaluate(what))
-        except Error:  # it was on its way to the page for signing in
+            page.wait_for_function(what, timeout=2_000)
+        except Error:
             return False
+        return True
 
     until(lambda: said_by_the_page(alone))
     until(lambda: said_by_the_page(bare))
