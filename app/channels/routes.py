@@ -350,7 +350,8 @@ async def finish_sign_in(
 async def _told_again(request: Request, who: Principal, outcome: dict[str, Any]) -> dict[str, Any]:
     """Answer as the first time."""
     if "refused" in outcome:
-        raise _refused(Permanent(outcome["refused"]["code"], outcome["refused"]["detail"]), who)
+        code, detail = (outcome["refused"][key] for key in ("code", "detail"))
+        raise _refused(Permanent(code, detail), who)
     told: dict[str, Any] = await request.app.state.db.read(
         lambda session: account_told(session, accounts.find(session, outcome["account"]))
     )
