@@ -41,6 +41,16 @@ ATTEMPTS = 4
 """How often a transaction is tried that lost to a concurrent one."""
 
 
+def wait_for_turn(session: Session, turn: int) -> None:
+    """Wait until no other transaction has this turn, and keep it to the end of ours.
+
+    For what is looked up before it is written, and of which there may be only one. Call it before
+    anything else is locked. SQLite writes one at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": turn})
+
+
 def touch(session: Session, kind: str, entity_id: str) -> None:
     """Mark an entity as changed in this transaction; the feed publishes it at commit.
 

@@ -18,13 +18,16 @@ from app.channels.contract import ChannelError, Known, Receiver, Setup, Temporar
 from app.channels.models import Account
 from app.channels.setup import Values, identity
 from app.config import Settings
-from app.db import touch
+from app.db import touch, wait_for_turn
 from app.errors import ConfigError, Conflict, NotFound
 from app.ids import uuid7
 from app.secrets import seal, unseal
 
 CHECK_S = 18.0
 """How long a platform may take to let us in: a phone waits 20 seconds for an answer of ours."""
+
+_KEEPING = 7_240_128
+"""The turn in which accounts are compared and kept."""
 
 KNOWN_AS = "known_as"
 """In an account's config: the platform's own lasting name for it, where it has one."""
@@ -162,6 +165,7 @@ def add(session: Session, settings: Settings, candidate: Candidate, *, now_ms: i
 
     Raises Conflict when it is here already.
     """
+    wait_for_turn(session, _KEEPING)
     known = same(session, settings, candidate)
     if known is not None and known.ended_at_ms is None:
         raise Conflict("This account was added before.", reason="known", account=known.id)
@@ -188,6 +192,7 @@ def change(
     One that had ended goes on; one that was switched off stays so, until somebody switches it on.
     Raises Conflict when another account has these already.
     """
+    wait_for_turn(session, _KEEPING)
     other = same(session, settings, candidate) if can_be_added(account.kind) else None
     if other is not None and other.id != account.id and other.ended_at_ms is None:
         raise Conflict("This account was added before.", reason="known", account=other.id)

@@ -12,7 +12,7 @@ from sqlalchemy import select as sql_select
 from sqlalchemy import text
 from sqlmodel import Session, col, delete, or_, select
 
-from app.db import touch
+from app.db import touch, wait_for_turn
 from app.ids import uuid7
 from app.inbox.models import Conversation, Message
 from app.residents import rules
@@ -226,10 +226,9 @@ def one_at_a_time(session: Session) -> None:
     """Wait for whoever is joining residents now; call it before anything else is locked.
 
     Two who join A with B and B with C at once would otherwise make one of three whom nobody saw
-    together. SQLite writes one at a time anyway.
+    together.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _MERGES})
+    wait_for_turn(session, _MERGES)
 
 
 def decide(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,14 +16,18 @@ from app.channels import accounts, intake, sign_in
 from app.channels.accounts import Tried
 from app.channels.contract import Incoming, Temporary
 from app.channels.models import Account, ChannelSignIn
+from app.config import Settings
+from app.db import Database
+from app.errors import Conflict
 from app.inbox import service as inbox
 from app.inbox.models import Conversation
 from app.residents.models import Pair
 from app.secrets import seal, unseal
 from tests.channels.square import TOKEN, Square, opened
 from tests.peers.mail import PASSWORD, MailServers
+from tests.support.at_once import at_once
 from tests.support.neighbourhood import Neighbourhood
-from tests.support.town import HELPMAN, PADDEPOEL, op
+from tests.support.town import HELPMAN, NOON_MS, PADDEPOEL, build, op
 
 API = "/api/v1/channels"
 SERVER = "https://plein.example"
@@ -141,6 +146,26 @@ async def test_a_platform_that_does_not_answer_is_no_account(
     answer = await esther.adds()
     assert (answer.status_code, answer.json()["reason"]) == (409, "no_answer")
     assert esther.accounts() == []
+
+
+def test_the_same_account_added_by_two_at_once_is_one(
+    postgres_url: str, square: Square, tmp_path: Path
+) -> None:
+    db = Database(postgres_url)
+    build(db)
+    settings = Settings(data_dir=tmp_path)
+
+    def add(session: Session) -> str:
+        values = {"server": SERVER}
+        one = accounts.Candidate("square", "Het plein", "noord", PADDEPOEL, values, TOKEN)
+        try:
+            return accounts.add(session, settings, one, now_ms=NOON_MS).id
+        except Conflict as error:
+            return str(error.extra["reason"])
+
+    first, second = at_once(db, add, add)
+    db.close()
+    assert (first != "known", second) == (True, "known")
 
 
 async def test_the_same_account_is_not_added_twice(esther: Keeper, square: Square) -> None:

@@ -1,12 +1,9 @@
 """What the bridge inwards makes of a message: where it belongs, who sent it, what is missing."""
 
 import io
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from PIL import Image
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from app.channels import intake
@@ -18,6 +15,7 @@ from app.inbox import service as inbox
 from app.inbox.by_resident import erase
 from app.inbox.models import Conversation, Message
 from app.sync import entities
+from tests.support.at_once import at_once
 from tests.support.town import NOON_MS, PADDEPOEL, Town, build, op
 
 JANTJE = "jantje@voorbeeld.example"
@@ -184,33 +182,15 @@ def test_two_first_messages_at_once_begin_one_conversation(postgres_url: str) ->
     first = chats(town, "heel lang geleden")
     closes(town, first)
     later_ms = NOON_MS + intake.CHAT_GOES_ON_MS
-    waits = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    ends_s = time.monotonic() + 60
 
     def take(session: Session, name: str) -> str | None:
         prepared = intake.prepare(mail(name), max_bytes=MAX_BYTES)
         account = session.get_one(Account, "chat-noord")
         return intake.take(session, account, prepared, now_ms=later_ms)
 
-    with ThreadPoolExecutor(1) as pool:
-        other: list[Future[str | None]] = []
-
-        def while_another_comes(session: Session) -> str | None:
-            """Take one in, and let another process take the next before this is committed."""
-            taken = take(session, "een")
-            session.flush()
-            other.append(pool.submit(db.write_now, lambda session: take(session, "twee")))
-            while not other[0].done() and time.monotonic() < ends_s:
-                if db.read_now(lambda session: session.execute(waits).scalar_one()):
-                    break
-                time.sleep(0.01)
-            return taken
-
-        one = db.write_now(while_another_comes)
-        two = other[0].result(timeout=60)
+    one, two = at_once(
+        db, lambda session: take(session, "een"), lambda session: take(session, "twee")
+    )
     db.close()
     assert one == two != first
 
