@@ -13,9 +13,7 @@ On SQLite one process leases; on PostgreSQL any number do (`SKIP LOCKED`).
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from sqlalchemy import BigInteger, bindparam
@@ -23,26 +21,16 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, not_, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app.channels.contract import (
-    Adapter,
-    ChannelError,
-    Outgoing,
-    OutgoingAttachment,
-    Permanent,
-    Receipt,
-    Sender,
-    SignedOut,
-    Temporary,
-    Unconfirmed,
-)
+from app.channels.contract import Adapter, ChannelError, Outgoing
 from app.channels.models import Account
 from app.clock import Clock
 from app.db import Database
-from app.delivery import health, service
+from app.delivery import attempts, health, service
+from app.delivery.attempts import LOOK_AGAIN_MS, Job, Outcome, put_off, with_backoff
 from app.delivery.models import Delivery
+from app.delivery.outgoing import outgoing
 from app.ids import uuid7
-from app.inbox.models import Attachment, AttachmentData, Conversation, Message
-from app.text.approved import Form
+from app.inbox.models import Conversation, Message
 
 log = logging.getLogger(__name__)
 
@@ -51,47 +39,9 @@ LEASE_MS = 120_000
 
 BATCH = 20
 IDLE_S = 1.0
-MAX_WAIT_MS = 15 * 60 * 1000
-LOOK_AGAIN_MS = (15_000, 60_000, 300_000, 1_800_000)
-"""When an uncertain reply is looked for again; after the last only a person can tell."""
-
-CANNOT_LOOK_MS = 300_000
-"""When a look is tried again for which somebody has to sign in first."""
 
 Opener = Callable[[Account], Adapter | None]
 Writer = Callable[[Session, Delivery, Outgoing], Outgoing]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One leased delivery with all that sending it takes."""
-
-    delivery_id: str
-    account: Account
-    reply: Outgoing
-    tried: bool
-    state: str
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a job: the state it goes to, and when to come back to it."""
-
-    state: str
-    error: str | None = None
-    external_id: str | None = None
-    retry_ms: int | None = None
-    health: str | None = None
-    cause: str | None = None
-    """Why the account's health is what it is; None is `error`."""
-    limited_ms: int | None = None
-    """For how long the whole account is limited."""
-    spent: bool = True
-    took: bool = False
-    """The platform took a reply just now, which says that we may send there."""
-    looked: bool = True
-    """False when the channel could not be asked: such a look does not count."""
 
 
 class Worker:
@@ -188,7 +138,7 @@ class Worker:
         account = session.get_one(Account, delivery.account_id)
         message = session.get_one(Message, delivery.message_id)
         conversation = session.get_one(Conversation, message.conversation_id)
-        reply = _outgoing(session, delivery, message, conversation, account)
+        reply = outgoing(session, delivery, message, conversation, account)
         if delivery.notice and self._write_notice is not None:
             reply = self._write_notice(session, delivery, reply)
         session.expunge(account)
@@ -216,13 +166,13 @@ class Worker:
                 try:
                     opened = (job.account.config, job.account.secret)
                     adapter = adapter or self._open(job.account)
-                    outcome = await self._try(adapter, job)
+                    outcome = await attempts.attempt(adapter, job)
                 except ChannelError as error:
-                    outcome = _put_off(job, error.code)
+                    outcome = put_off(job, error.code)
                 except Exception as error:  # noqa: BLE001  (one delivery's fault stops no other)
                     # Not the traceback: a message of an error may hold a resident's words.
                     log.error("delivery %s: %s", job.delivery_id, type(error).__name__)  # noqa: TRY400
-                    outcome = _put_off(job, "internal", may_be_out=adapter is not None)
+                    outcome = put_off(job, "internal", may_be_out=adapter is not None)
                 await self._db.write(partial(self._settle, job, outcome))
                 jobs = await self._db.write(partial(self._lease, account_id=job.account.id))
         except Exception:
@@ -230,49 +180,6 @@ class Worker:
         finally:
             if adapter is not None:
                 await adapter.close()
-
-    async def _try(self, adapter: Adapter | None, job: Job) -> Outcome:
-        if adapter is None or not isinstance(adapter, Sender):
-            return Outcome("failed", error="read_only")
-        if job.tried:
-            # An earlier try may have taken effect: a lapsed lease, or an answer that was lost.
-            return await self._look(adapter, job)
-        try:
-            receipt = await adapter.send(job.reply)
-        except Temporary as error:
-            wait_ms = int(error.retry_after_s * 1000)
-            outcome = Outcome("queued", error=error.code, retry_ms=wait_ms, spent=False)
-            if not error.account_wide:
-                return outcome
-            return replace(outcome, health="limited", limited_ms=wait_ms)
-        except SignedOut as error:
-            return Outcome(
-                "queued", error=error.code, retry_ms=60_000, health="signed_out", spent=False
-            )
-        except Unconfirmed:
-            return await self._look(adapter, job)
-        except Permanent as error:
-            return Outcome("failed", error=error.code)
-        return replace(_sent(receipt), took=True)
-
-    async def _look(self, adapter: Adapter, job: Job) -> Outcome:
-        """Look at the channel whether an earlier try took effect; never send."""
-        if not isinstance(adapter, Sender):
-            return Outcome("failed", error="read_only")
-        looked = job.attempts if job.state == "uncertain" else 0
-        again = LOOK_AGAIN_MS[min(looked, len(LOOK_AGAIN_MS) - 1)]
-        unknown = Outcome("uncertain", error="unconfirmed", retry_ms=again)
-        try:
-            receipt = await adapter.find(job.reply)
-        except SignedOut as error:
-            out = replace(unknown, health="signed_out", cause=error.code)
-            return replace(out, retry_ms=CANNOT_LOOK_MS, looked=False)
-        except Temporary as error:
-            wait_ms = max(again, int(error.retry_after_s * 1000))
-            return replace(unknown, retry_ms=min(wait_ms, MAX_WAIT_MS), looked=False)
-        except ChannelError:
-            return replace(unknown, retry_ms=CANNOT_LOOK_MS, looked=False)
-        return unknown if receipt is None else _sent(receipt)
 
     def _settle(self, job: Job, outcome: Outcome, session: Session) -> None:
         now_ms = self._clock.now_ms()
@@ -307,9 +214,7 @@ class Worker:
             )
         delivery.tried = outcome.spent
         if outcome.retry_ms is not None:
-            delivery.due_at_ms = now_ms + _with_backoff(
-                outcome.retry_ms, delivery.attempts, outcome
-            )
+            delivery.due_at_ms = now_ms + with_backoff(outcome.retry_ms, delivery.attempts, outcome)
         account = session.get_one(Account, job.account.id)
         if outcome.took:
             health.sends(session, account, now_ms=now_ms)
@@ -394,100 +299,3 @@ def _is_anothers(session: Session, delivery: Delivery, outcome: Outcome) -> bool
         col(Delivery.sent_at_ms).is_not(None),
     )
     return session.exec(query).first() is not None
-
-
-def _sent(receipt: Receipt) -> Outcome:
-    return Outcome(receipt.state, external_id=receipt.external_id)
-
-
-def _put_off(job: Job, code: str, *, may_be_out: bool = False) -> Outcome:
-    """Come back later: to send what never left, to look for what may have."""
-    if job.state == "uncertain":
-        return Outcome("uncertain", error=code, retry_ms=CANNOT_LOOK_MS, looked=may_be_out)
-    if job.tried or may_be_out:
-        return Outcome("uncertain", error=code, retry_ms=LOOK_AGAIN_MS[0])
-    return Outcome("queued", error=code, retry_ms=60_000, spent=False)
-
-
-def _with_backoff(wait_ms: int, attempts: int, outcome: Outcome) -> int:
-    if outcome.state != "queued":
-        return wait_ms
-    grown = min(wait_ms * 2 ** min(max(0, attempts - 1), 8), max(MAX_WAIT_MS, wait_ms))
-    # Jitter, so that all that failed together does not come back together.
-    return int(grown * random.uniform(1.0, 1.25))  # noqa: S311
-
-
-def _outgoing(
-    session: Session,
-    delivery: Delivery,
-    message: Message,
-    conversation: Conversation,
-    account: Account,
-) -> Outgoing:
-    """Gather a reply from what is stored; the same every time it is tried."""
-    before = session.exec(
-        select(Message)
-        .where(
-            Message.conversation_id == conversation.id,
-            Message.position < message.position,
-            col(Message.direction).in_(["in", "out"]),
-        )
-        .order_by(col(Message.position).desc())
-        .limit(20)
-    ).all()
-    ours = {
-        row.message_id: row.external_id
-        for row in session.exec(
-            select(Delivery).where(
-                col(Delivery.message_id).in_([row.id for row in before]),
-                Delivery.account_id == account.id,
-            )
-        )
-    }
-    names = [ours.get(row.id) or row.external_id for row in reversed(before)]
-    references = tuple(name for name in names if name)
-    theirs = [row.external_id for row in before if row.direction == "in" and row.external_id]
-    others = session.exec(
-        select(Delivery.external_id)
-        .join(Message, col(Message.id) == col(Delivery.message_id))
-        .where(
-            Message.conversation_id == conversation.id,
-            Delivery.account_id == account.id,
-            Delivery.id != delivery.id,
-            Delivery.external_id != "",
-            col(Delivery.sent_at_ms).is_not(None),
-        )
-        .order_by(col(Message.position).desc())
-        .limit(100)
-    ).all()
-    files = session.exec(
-        select(Attachment, AttachmentData.content)
-        .join(AttachmentData, col(AttachmentData.attachment_id) == col(Attachment.id))
-        .where(Attachment.message_id == message.id, AttachmentData.part == "full")
-        .order_by(col(Attachment.id))
-    ).all()
-    return Outgoing(
-        delivery_id=delivery.id,
-        external_id=delivery.external_id,
-        recipient=delivery.recipient,
-        subject=conversation.subject,
-        text=message.text,
-        created_at_ms=message.accepted_at_ms,
-        token=conversation.token or "",
-        from_name=account.name,
-        in_reply_to=theirs[0] if theirs else None,
-        references=references,
-        others=tuple(others),
-        attachments=tuple(
-            OutgoingAttachment(file.name or "foto.jpg", file.media_type, content, file.alt)
-            for file, content in files
-        ),
-        form=_form(delivery),
-    )
-
-
-def _form(delivery: Delivery) -> Form | None:
-    if delivery.form is None:
-        return None
-    name, language = delivery.form["name"], delivery.form["language"]
-    return Form(name, language, tuple((blank, value) for blank, value in delivery.form["values"]))

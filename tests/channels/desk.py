@@ -11,8 +11,9 @@ from app.channels.contract import Adapter, Incoming
 from app.channels.models import Account
 from app.clock import SetClock, SystemClock
 from app.db import Database, touch
+from app.delivery.attempts import LOOK_AGAIN_MS
 from app.delivery.models import Delivery
-from app.delivery.worker import LOOK_AGAIN_MS, Worker
+from app.delivery.worker import Worker
 from tests.support.town import build, op
 
 ACCOUNT = "kanaal-noord"

@@ -9,7 +9,8 @@ import pytest
 
 from app.channels import registry
 from app.channels.models import Account
-from app.delivery.worker import LOOK_AGAIN_MS, Worker
+from app.delivery.attempts import LOOK_AGAIN_MS
+from app.delivery.worker import Worker
 from tests.meetings.evening import Evening
 from tests.peers.mail import PASSWORD, MailServers
 from tests.peers.mail import until as wait_until

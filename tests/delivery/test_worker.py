@@ -20,8 +20,9 @@ from app.channels.contract import (
 from app.channels.models import Account
 from app.clock import SetClock
 from app.delivery import service
+from app.delivery.attempts import LOOK_AGAIN_MS, Job, Outcome
 from app.delivery.models import Delivery
-from app.delivery.worker import BATCH, LEASE_MS, LOOK_AGAIN_MS, Job, Worker
+from app.delivery.worker import BATCH, LEASE_MS, Worker
 from tests.support.town import HELPMAN, NOON_MS, Town, op
 
 
@@ -271,8 +272,6 @@ async def test_a_worker_whose_lease_lapsed_no_longer_decides(
     clock.forward(ms=LEASE_MS + 1)
     await run_dry(heir)
     assert states(town) == [("sent", None)]
-    from app.delivery.worker import Outcome
-
     await town.db.write(lambda session: slow._settle(job, Outcome("failed", error="x"), session))
     assert states(town) == [("sent", None)]
 

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
@@ -20,8 +21,9 @@ from app.accounts.policy import Principal
 from app.channels.contract import Temporary, Unconfirmed
 from app.channels.email import EmailChannel
 from app.db import Database, flush_rows
+from app.delivery import attempts
 from app.delivery import service as delivery
-from app.delivery import worker
+from app.delivery.attempts import Outcome
 from app.delivery.worker import Worker
 from app.ids import uuid7
 from app.inbox import service as inbox
@@ -50,6 +52,22 @@ PLANTED: dict[str, Fault] = {}
 def put(owner: Any, name: str, value: Any) -> None:
     """Replace something of the program."""
     setattr(owner, name, value)
+
+
+WORKER: ContextVar[Worker] = ContextVar("WORKER")
+"""Which worker sends, in the task in which it does, for a fault that writes as it would."""
+
+
+def tell_which_worker() -> None:
+    """Let each worker say in its tasks who it is."""
+    really = Worker._work_for
+
+    @wraps(really)
+    async def work_for(self: Worker, job: Any) -> None:
+        WORKER.set(self)
+        await really(self, job)
+
+    put(Worker, "_work_for", work_for)
 
 
 def plant(name: str) -> None:
@@ -272,10 +290,10 @@ def _tried_forgotten() -> None:
 
 @fault("what may have been sent counts as sent")
 def _look_says_sent() -> None:
-    async def look(_self: Worker, _adapter: Any, job: Any) -> Any:
-        return worker.Outcome("sent", external_id=job.reply.external_id)
+    async def look(_adapter: Any, job: Any) -> Any:
+        return Outcome("sent", external_id=job.reply.external_id)
 
-    put(Worker, "_look", look)
+    put(attempts, "look", look)
 
 
 @fault("a reply is stored and its delivery is not")
@@ -292,13 +310,15 @@ def _no_delivery() -> None:
 
 @fault("a reply is noted as sent before it is")
 def _sent_first() -> None:
-    async def try_(self: Worker, adapter: Any, job: Any) -> Any:
-        outcome = worker.Outcome("sent", external_id=job.reply.external_id)
-        await self._db.write(lambda session: self._settle(job, outcome, session))
+    async def attempt(adapter: Any, job: Any) -> Any:
+        outcome = Outcome("sent", external_id=job.reply.external_id)
+        at_work = WORKER.get()
+        await at_work._db.write(lambda session: at_work._settle(job, outcome, session))
         await adapter.send(job.reply)
         return outcome
 
-    put(Worker, "_try", try_)
+    put(attempts, "attempt", attempt)
+    tell_which_worker()
 
 
 @fault("a photo is taken in and not put with its message")

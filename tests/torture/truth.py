@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from app.accounts.models import Membership, TeamArea
 from app.accounts.policy import areas_of
 from app.db import Database
-from app.delivery.worker import LOOK_AGAIN_MS
+from app.delivery.attempts import LOOK_AGAIN_MS
 from app.inbox.models import Conversation, Message, ReadMark
 from app.oncall.models import Alert, AlertStep
 from app.sync import entities

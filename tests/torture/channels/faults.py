@@ -19,11 +19,12 @@ from app.channels.matrix import MatrixChannel
 from app.channels.platform_http import PlatformApi
 from app.channels.telegram import TelegramChannel
 from app.channels.whatsapp import WhatsAppChannel
-from app.delivery import worker
-from app.delivery.worker import Outcome, Worker
+from app.delivery import attempts, worker
+from app.delivery.attempts import Outcome
+from app.delivery.worker import Worker
 from app.ids import uuid7
 from tests.torture.channels import history, places
-from tests.torture.faults import Fault, put
+from tests.torture.faults import WORKER, Fault, put, tell_which_worker
 
 PLANTED: dict[str, Fault] = {}
 
@@ -51,21 +52,21 @@ def only(*kinds: str) -> None:
 
 @fault("what may be out is sent again without looking")
 def _repeat() -> None:
-    really = Worker._try
+    really = attempts.attempt
 
-    async def try_(self: Worker, adapter: Any, job: Any) -> Outcome:
-        return await really(self, adapter, replace(job, tried=False))
+    async def attempt(adapter: Any, job: Any) -> Outcome:
+        return await really(adapter, replace(job, tried=False))
 
-    put(Worker, "_try", try_)
+    put(attempts, "attempt", attempt)
 
 
 @fault("a time-out counts as a failure")
 def _timeout_is_failure() -> None:
-    really = Worker._try
+    really = attempts.attempt
 
-    async def try_(self: Worker, adapter: Any, job: Any) -> Outcome:
+    async def attempt(adapter: Any, job: Any) -> Outcome:
         if job.tried or adapter is None:
-            return await really(self, adapter, job)
+            return await really(adapter, job)
         try:
             return Outcome("sent", external_id=(await adapter.send(job.reply)).external_id)
         except Unconfirmed as error:
@@ -73,33 +74,35 @@ def _timeout_is_failure() -> None:
         except Exception:  # noqa: BLE001  (as it would be without this)
             return Outcome("queued", error="platform_busy", retry_ms=30_000, spent=False)
 
-    put(Worker, "_try", try_)
+    put(attempts, "attempt", attempt)
 
 
 @fault("a reply is noted as sent before it is")
 def _sent_first() -> None:
-    really = Worker._try
+    really = attempts.attempt
 
-    async def try_(self: Worker, adapter: Any, job: Any) -> Outcome:
+    async def attempt(adapter: Any, job: Any) -> Outcome:
         if job.tried:
-            return await really(self, adapter, job)
+            return await really(adapter, job)
         outcome = Outcome("sent", external_id=job.reply.external_id)
-        await self._db.write(lambda session: self._settle(job, outcome, session))
-        return await really(self, adapter, job)
+        at_work = WORKER.get()
+        await at_work._db.write(lambda session: at_work._settle(job, outcome, session))
+        return await really(adapter, job)
 
-    put(Worker, "_try", try_)
+    put(attempts, "attempt", attempt)
+    tell_which_worker()
 
 
 @fault("a server that is too busy is believed to have taken it")
 def _busy_is_sent() -> None:
-    really = Worker._try
+    really = attempts.attempt
 
-    async def try_(self: Worker, adapter: Any, job: Any) -> Outcome:
-        outcome = await really(self, adapter, job)
+    async def attempt(adapter: Any, job: Any) -> Outcome:
+        outcome = await really(adapter, job)
         busy = outcome.error in {"platform_busy", "site_busy"}
         return Outcome("sent") if busy and outcome.state == "queued" else outcome
 
-    put(Worker, "_try", try_)
+    put(attempts, "attempt", attempt)
 
 
 @fault("Bluesky: each try has a record key of its own")
@@ -193,26 +196,26 @@ def _any_post() -> None:
 
 @fault("what cannot be looked up counts as sent")
 def _look_says_sent() -> None:
-    really = Worker._look
+    really = attempts.look
 
-    async def look(self: Worker, adapter: Any, job: Any) -> Outcome:
+    async def look(adapter: Any, job: Any) -> Outcome:
         if isinstance(adapter, (TelegramChannel, WhatsAppChannel)):
             return Outcome("sent", external_id=job.reply.external_id)
-        return await really(self, adapter, job)
+        return await really(adapter, job)
 
     only("telegram", "whatsapp")
-    put(Worker, "_look", look)
+    put(attempts, "look", look)
 
 
 @fault("a token that was refused is believed to have been taken")
 def _refused_is_sent() -> None:
-    really = Worker._try
+    really = attempts.attempt
 
-    async def try_(self: Worker, adapter: Any, job: Any) -> Outcome:
-        outcome = await really(self, adapter, job)
+    async def attempt(adapter: Any, job: Any) -> Outcome:
+        outcome = await really(adapter, job)
         return Outcome("sent") if outcome.health == "signed_out" and not job.tried else outcome
 
-    put(Worker, "_try", try_)
+    put(attempts, "attempt", attempt)
 
 
 @fault("one account after the other is worked for")

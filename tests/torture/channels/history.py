@@ -24,8 +24,9 @@ from app.channels.contract import Adapter, DeliveryReport, Incoming, Receipt
 from app.channels.models import Account
 from app.clock import Clock
 from app.delivery import service, worker
+from app.delivery.attempts import LOOK_AGAIN_MS
 from app.delivery.models import Delivery
-from app.delivery.worker import LOOK_AGAIN_MS, Worker
+from app.delivery.worker import Worker
 from app.inbox.models import Conversation, Message
 from app.sync import operations
 from tests.support.town import PADDEPOEL, Town, op
