@@ -15,8 +15,9 @@ from typing import Any
 
 from app.channels.bluesky_read import shown_name
 from app.channels.bluesky_session import Account, error_of
-from app.channels.bluesky_text import facets, fits, post_text, rows, table
+from app.channels.bluesky_text import facets, post_text, rows, table
 from app.channels.contract import (
+    Capabilities,
     Incoming,
     Outgoing,
     Permanent,
@@ -26,12 +27,17 @@ from app.channels.contract import (
     Unconfirmed,
 )
 from app.channels.social_http import Answer, instant_ms
+from app.text.graphemes import graphemes
 
 PROXY = {"atproto-proxy": "did:web:api.bsky.chat#bsky_chat"}
 NAME = "dm:"
 PRIVATE = " dm"
 """Behind somebody's DID: that is where her private messages come from and go to."""
 
+CAPABILITIES = Capabilities(max_chars=1000, counts="graphemes", threads=False)
+"""The limits of chat.bsky.convo.defs#messageInput; a message carries no pictures."""
+
+MAX_BYTES = 10_000
 MAX_PAGES = 10
 MAX_CHATS = 50
 """As many chats are looked at when the log cannot say what is new."""
@@ -229,7 +235,8 @@ def is_private(reply: Outgoing) -> bool:
 
 def check(reply: Outgoing) -> None:
     """Refuse what no chat takes, before it is asked. Raises Permanent."""
-    if not fits(reply.text):
+    length = graphemes(reply.text)
+    if length > CAPABILITIES.max_chars or len(reply.text.encode()) > MAX_BYTES:
         raise Permanent("too_long", f"{len(reply.text.encode())} bytes")
     if reply.attachments:
         raise Permanent("no_pictures_there", str(len(reply.attachments)))

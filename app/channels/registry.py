@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from app.channels import (
     bluesky,
+    bluesky_chat,
     email,
     email_setup,
     feed,
@@ -43,6 +44,14 @@ class AccountLike(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Private:
+    """What a platform takes where not everybody reads along."""
+
+    capabilities: Capabilities
+    length: Callable[[str], int] = len
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of channel. `build` is None where there is nothing to talk to."""
 
@@ -53,6 +62,8 @@ class Kind:
     """(config, opened secret, now_ms) → an adapter. Raises Permanent when the config is wrong."""
     length: Callable[[str], int] = len
     """How long the platform finds a text, in the unit of `capabilities.max_chars`."""
+    private: Private | None = None
+    """What it takes in a conversation that not everybody can read; None is the same."""
     title: Words = ("", "")
     """What people call the platform."""
     setup: Setup | None = None
@@ -102,6 +113,7 @@ KINDS: Mapping[str, Kind] = {
         bluesky.external_id,
         bluesky.build,
         length=graphemes,
+        private=Private(bluesky_chat.CAPABILITIES, graphemes),
         title=("Bluesky", "Bluesky"),
         setup=bluesky.SETUP,
         searches=True,
@@ -126,6 +138,7 @@ KINDS: Mapping[str, Kind] = {
         x.external_id,
         x.build,
         length=x_text.weight,
+        private=Private(x.MESSAGES),
         title=("X", "X"),
         setup=x.SETUP,
         poll_s=120.0,
@@ -190,15 +203,27 @@ KINDS: Mapping[str, Kind] = {
 _GONE = Kind(Capabilities(max_chars=0, threads=False), _own_id)
 
 
-def capabilities_of(kind: str) -> Capabilities:
-    """Return what the composer must know of this kind of channel."""
-    return KINDS.get(kind, _GONE).capabilities
+def capabilities_of(kind: str, *, public: bool | None = None) -> Capabilities:
+    """Return what the composer must know of this kind of channel.
 
-
-def fits(kind: str, text: str) -> bool:
-    """Say whether the platform takes a reply of this text, counted as it counts."""
+    `public` is what is known of the conversation: in one that is not, a platform may take other
+    things.
+    """
     known = KINDS.get(kind, _GONE)
-    return known.length(text) <= known.capabilities.max_chars
+    return known.private.capabilities if public is False and known.private else known.capabilities
+
+
+def fits(kind: str, text: str, *, public: bool | None = None) -> bool:
+    """Say whether the platform takes a reply of this text there, counted as it counts."""
+    known = KINDS.get(kind, _GONE)
+    at = known.private if public is False and known.private else known
+    return at.length(text) <= at.capabilities.max_chars
+
+
+def private_of(kind: str) -> Capabilities | None:
+    """Return what is other where not everybody reads along; None when nothing is."""
+    private = KINDS.get(kind, _GONE).private
+    return private.capabilities if private else None
 
 
 def title_of(kind: str) -> Words:

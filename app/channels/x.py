@@ -45,6 +45,9 @@ from app.channels.x_text import MAX_WEIGHT, has_link, same, weight
 CAPABILITIES = Capabilities(
     max_chars=MAX_WEIGHT, counts="weighted", public=True, threads=False, undo=True
 )
+MESSAGES = Capabilities(max_chars=10_000, threads=False)
+"""What a direct message takes."""
+
 MAX_PAGES = 5
 EARLY_MS = 120_000
 """How much earlier than ours X's clock may be when a post is looked for."""
@@ -265,14 +268,16 @@ class XChannel:
 
     async def send(self, reply: Outgoing) -> Receipt:
         """See Sender. A reply is only posted to a post that mentioned us; all else X refuses."""
-        if weight(reply.text) > MAX_WEIGHT:
-            raise Permanent("too_long", f"{weight(reply.text)} of {MAX_WEIGHT}")
+        user, _, private = reply.recipient.partition(" ")
+        length = len(reply.text) if private else weight(reply.text)
+        most = MESSAGES.max_chars if private else MAX_WEIGHT
+        if length > most:
+            raise Permanent("too_long", f"{length} of {most}")
         if reply.attachments:
             raise Permanent("too_many_attachments", str(len(reply.attachments)))
         linked = has_link(reply.text)
-        if linked and not self._settings.links:
+        if linked and not self._settings.links and not private:
             raise Permanent("link_costs", "a link, and links are switched off")
-        user, _, private = reply.recipient.partition(" ")
         if not user.isascii() or not user.isdecimal():
             raise Permanent("undeliverable_there", "not an account")
         if private:

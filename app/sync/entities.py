@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from app.accounts.models import Area, Membership, Person, Team, TeamArea
 from app.accounts.policy import rota_scope
 from app.channels.models import Account
-from app.channels.registry import approved_of, capabilities_of, title_of
+from app.channels.registry import approved_of, capabilities_of, private_of, title_of
 from app.delivery.models import Delivery
 from app.inbox.models import (
     Attachment,
@@ -344,6 +344,12 @@ def _accounts(session: Session, ids: Sequence[str]) -> list[Row]:
             },
             "ended_ms": account.ended_at_ms,
         }
+        if private := private_of(account.kind):
+            state["private"] = {
+                "max_chars": private.max_chars,
+                "counts": private.counts,
+                "attachments": private.attachments,
+            }
         if approved := approved_of(account):
             state["approved"] = [asdict(one) for one in approved]
         rows.append(row("account", f"account:{account.id}", "all", state))

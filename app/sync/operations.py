@@ -280,8 +280,8 @@ def _reply(desk: Desk, op: payloads.Op, said: payloads.Reply) -> None:
     form = _form(account, said)
     if form is None and _is_too_late(desk, conversation, account):
         raise Rejected("window")
-    can = capabilities_of(account.kind)
-    if not fits(account.kind, said.text):
+    can = capabilities_of(account.kind, public=conversation.public)
+    if not fits(account.kind, said.text, public=conversation.public):
         raise Rejected("too_long", str(can.max_chars))
     if len(said.attachments) > can.attachments:
         raise Rejected("attachment_missing", "Too many attachments for this channel.")

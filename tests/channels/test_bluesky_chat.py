@@ -206,7 +206,8 @@ async def test_who_takes_no_messages_gets_none_and_that_is_said(
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"text": "x" * 301}, "too_long"),
+        ({"text": "x" * 1001}, "too_long"),
+        ({"text": "👩‍👩‍👧‍👦" * 401}, "too_long"),
         ({"attachments": (OutgoingAttachment("f", "image/png", b"x"),)}, "no_pictures_there"),
     ],
 )
@@ -216,6 +217,15 @@ async def test_what_no_chat_takes_is_refused_before_anybody_is_asked(
     with pytest.raises(Permanent, match=code):
         await channel.send(reply_to(None, channel.new_external_id, "did:plc:fatma dm", **changes))
     assert server.heard == []
+
+
+async def test_a_message_may_be_longer_than_a_post(
+    server: BlueskyChat, channel: BlueskyChannel
+) -> None:
+    server.says("fatma", "Hallo")
+    (item,), _ = await heard(channel)
+    await channel.send(reply_to(item, channel.new_external_id, item.address, text="x" * 1000))
+    assert len(server.sent()) == 1
 
 
 @pytest.mark.parametrize("fault", ["lost", "error_after", "cut_response", "silent_after"])

@@ -24,6 +24,15 @@ def test_what_the_platform_takes_is_accepted(kind: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text"),
+    [("x", "a" * 10_000), ("bluesky", FAMILY * 1_000), ("mastodon", "a" * 460)],
+)
+def test_where_not_everybody_reads_along_there_may_be_more_room(kind: str, text: str) -> None:
+    assert registry.fits(kind, text, public=False)
+    assert not registry.fits(kind, text + "aa" * 500, public=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
     [
         ("x", "道" * 141),
         ("bluesky", "a" * 301),

@@ -239,6 +239,15 @@ async def test_a_link_is_refused_unless_it_is_paid_for(
     await paying.close()
 
 
+async def test_a_message_has_room_and_a_link_in_it_costs_no_more(
+    platform: X, channel: XChannel, clock: SetClock
+) -> None:
+    reply = await asked(platform, channel, True, clock)
+    said = "Zie https://gemeente.nl/lantaarns. " + "a" * 2_000
+    await channel.send(replace(reply, text=said))
+    assert platform.told == [said]
+
+
 async def test_what_does_not_fit_is_refused(
     platform: X, channel: XChannel, clock: SetClock
 ) -> None:
@@ -248,6 +257,7 @@ async def test_what_does_not_fit_is_refused(
         (replace(reply, text="字" * 141), "too_long"),
         (replace(reply, attachments=(file,)), "too_many_attachments"),
         (replace(reply, recipient="fatma"), "undeliverable_there"),
+        (replace(reply, recipient=f"{FATMA} dm", text="a" * 10_001), "too_long"),
     ):
         with pytest.raises(Permanent) as refused:
             await channel.send(wrong)

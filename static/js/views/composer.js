@@ -50,7 +50,7 @@ export function createComposer(context, id, photos) {
   /** Where a reply leaves by: the conversation's own account; for a contact note the team's mailbox. */
   const account = () => {
     const own = head?.account ? (store.ref('account', head.account) ?? null) : null;
-    if (own?.kind !== 'contact') return own;
+    if (own?.kind !== 'contact') return head?.public === false ? own && { ...own, ...own.private } : own;
     const mailboxes = store.refs('account').filter((one) => one.kind === 'email' && one.team === own.team);
     return mailboxes.find((one) => one.enabled) ?? null;
   };

@@ -29,7 +29,7 @@
  * @property {string | null} [build]
  */
 
-/** @typedef {{id: string, kind: string, name: string, title?: [string, string], team: string | null, public: boolean, max_chars: number | null, counts: string, enabled: boolean, attachments: number, undo?: boolean, window_s?: number | null, approved?: Approved[], ended_ms?: number | null, health: {state: string, since_ms: number | null, detail: string | null, until_ms?: number | null, gaps?: [number, number][]}}} Account */
+/** @typedef {{id: string, kind: string, name: string, title?: [string, string], team: string | null, public: boolean, max_chars: number | null, counts: string, enabled: boolean, attachments: number, private?: {max_chars: number, counts: string, attachments: number}, undo?: boolean, window_s?: number | null, approved?: Approved[], ended_ms?: number | null, health: {state: string, since_ms: number | null, detail: string | null, until_ms?: number | null, gaps?: [number, number][]}}} Account */
 /** @typedef {{name: string, language: string, text: string}} Approved a text that the channel takes at any time */
 /** @typedef {{code: string, name: string, kind: string, parent: string | null}} Area */
 /** @typedef {{id: string, name: string, areas: string[]}} Team */
