@@ -632,6 +632,7 @@ def _take_contact(
             sender_name=said.name or None,
             text=said.text,
             attachments=tuple(said.attachments),
+            alts=said.alts,
             event={
                 "what": "contact",
                 "from": said.via,

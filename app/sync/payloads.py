@@ -193,6 +193,7 @@ class Contact(Shape):
     place: Short | None = None
     urgent: bool = False
     attachments: Attachments = Field(default_factory=list)
+    alts: Alts = Field(default_factory=dict)
     happened_at_ms: Millis | None = None
     consent: bool = False
     answered: bool = False

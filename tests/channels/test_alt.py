@@ -17,7 +17,7 @@ from app.sync import entities
 from tests.channels.mails import reply_to
 from tests.delivery.test_worker import Post
 from tests.support.neighbourhood import Neighbourhood
-from tests.support.town import NOON_MS, Town, build, op
+from tests.support.town import NOON_MS, PADDEPOEL, Town, build, op
 
 LAMP = "Een kapotte lamp voor nummer 12"
 
@@ -69,6 +69,17 @@ def test_a_note_may_have_one_and_an_older_phone_sends_none(town: Town) -> None:
     assert [one["outcome"] for one in town.does(town.anna, note, older)] == ["applied"] * 2
     assert [row["alt"] for row in shown(town, note.op_id)] == [LAMP]
     assert ["alt" in row for row in shown(town, older.op_id)] == [False]
+
+
+def test_a_contact_note_may_have_one(town: Town) -> None:
+    one = photo(town)
+    heard = op(
+        "contact", uuid7(), via="street", text="De lamp is stuk.", area=PADDEPOEL,
+        attachments=[one], alts={one: LAMP},
+    )  # fmt: skip
+    (result,) = town.does(town.anna, heard)
+    assert result["outcome"] == "applied"
+    assert [row["alt"] for row in shown(town, heard.op_id)] == [LAMP]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
  */
 import { html, nothing } from 'lit-html';
 import { uuid7 } from '../ids.js';
+import { altsOf } from './counting.js';
 import { icon } from './icons.js';
 import { localMinute } from './moments.js';
 import { choosableAreas } from './names.js';
@@ -42,7 +43,7 @@ export function createNew(context) {
   /** @type {Record<string, any>} */
   let fields = { via: 'street', kind: 'resident' };
   let text = '';
-  /** @type {{id: string, type: string, name: string}[]} */
+  /** @type {import('./photos.js').Written[]} */
   let attachments = [];
   let dirty = false;
   let busy = false;
@@ -154,6 +155,7 @@ export function createNew(context) {
     busy = true;
     clearTimeout(pause);
     const conversation_id = uuid7(now());
+    const alts = altsOf(attachments);
     try {
       await store.enqueue({
         kind: 'contact',
@@ -171,6 +173,7 @@ export function createNew(context) {
           place: fields.place?.trim() ?? '',
           urgent: Boolean(fields.urgent),
           attachments: attachments.map(({ id }) => id),
+          ...(alts ? { alts } : {}),
           happened_at_ms: fields.happened ? new Date(fields.happened).getTime() : now(),
           consent: Boolean(fields.consent),
           answered: Boolean(fields.answered),
@@ -278,26 +281,14 @@ export function createNew(context) {
           <label class="check"><input type="checkbox" name="answered" .checked=${Boolean(fields.answered)} /><span>${t('answered')}</span></label>
           ${
             attachments.length
-              ? html`<ul class="attached">
-                ${attachments.map(
-                  (photo) =>
-                    html`<li>
-                      ${photos.thumb(photo.id) ? html`<img src=${photos.thumb(photo.id) ?? ''} alt="" />` : html`<span>${t('photo')}</span>`}
-                      <button
-                        class="button"
-                        type="button"
-                        aria-label=${t('photo_remove', { name: photo.name })}
-                        @click=${() => {
-                          attachments = attachments.filter((other) => other !== photo);
-                          touched();
-                          draw();
-                        }}
-                      >
-                        ${icon('close')}
-                      </button>
-                    </li>`,
-                )}
-              </ul>`
+              ? photos.written(attachments, {
+                  typed: touched,
+                  drop(photo) {
+                    attachments = attachments.filter((other) => other !== photo);
+                    touched();
+                    draw();
+                  },
+                })
               : ''
           }
           ${problem && !problem.field ? html`<p class="problem" role="alert">${icon('urgent')}${problem.text}</p>` : ''}

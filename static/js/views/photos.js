@@ -65,7 +65,7 @@ export function createPhotos(context) {
      * @param {{typed: () => void, drop: (photo: Written) => void}} told
      */
     written: (list, { typed, drop }) =>
-      html`<ul class="attached described">
+      html`<ul class="attached">
           ${repeat(
             list,
             (photo) => photo.id,
