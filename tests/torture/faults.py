@@ -29,7 +29,7 @@ from app.ids import uuid7
 from app.inbox import service as inbox
 from app.oncall import alerts
 from app.oncall.models import Alert
-from app.sync import conflicts, entities, feed, operations, payloads
+from app.sync import conflicts, entities, feed, ledger, operations, payloads
 from app.sync import routes as sync_routes
 from app.sync.models import Operation
 
@@ -106,12 +106,12 @@ def _ledger_apart() -> None:
 
     def write_once(self: Database, work: Callable[[Session], Any]) -> Any:
         late: list[tuple[Any, ...]] = []
-        kept = operations._record
-        put(operations, "_record", lambda *given: late.append(given))
+        kept = ledger.record
+        put(ledger, "record", lambda *given: late.append(given))
         try:
             result = really(self, work)
         finally:
-            put(operations, "_record", kept)
+            put(ledger, "record", kept)
         if late:
 
             def record(session: Session) -> None:
@@ -341,35 +341,35 @@ def _leak() -> None:
 
 @fault("what was withdrawn takes effect when it comes later")
 def _withdrawn_forgotten() -> None:
-    really = operations._withdraw_earlier
+    really = ledger.withdraw_earlier
 
     def withdraw_earlier(desk: Any, op: payloads.Op, earlier: list[str]) -> list[str]:
         unknown = {op_id for op_id in earlier if not desk.session.get(Operation, op_id)}
         return really(desk, op, [op_id for op_id in earlier if op_id not in unknown])
 
-    put(operations, "_withdraw_earlier", withdraw_earlier)
+    put(ledger, "withdraw_earlier", withdraw_earlier)
 
 
 @fault("a newer version goes out although an older one did")
 def _both_versions() -> None:
-    really = operations._withdraw_earlier
+    really = ledger.withdraw_earlier
 
     def withdraw_earlier(desk: Any, op: payloads.Op, earlier: list[str]) -> list[str]:
         sent = really(desk, op, earlier)
         return sent if op.kind == "withdraw" else []
 
-    put(operations, "_withdraw_earlier", withdraw_earlier)
+    put(ledger, "withdraw_earlier", withdraw_earlier)
 
 
 @fault("it says withdrawn of what was sent")
 def _withdrawn_too_late() -> None:
-    really = operations._withdraw_earlier
+    really = ledger.withdraw_earlier
 
     def withdraw_earlier(desk: Any, op: payloads.Op, earlier: list[str]) -> list[str]:
         sent = really(desk, op, earlier)
         return [] if op.kind == "withdraw" else sent
 
-    put(operations, "_withdraw_earlier", withdraw_earlier)
+    put(ledger, "withdraw_earlier", withdraw_earlier)
 
 
 @fault("who acknowledges later takes the alert over")
