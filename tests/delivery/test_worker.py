@@ -359,6 +359,20 @@ async def test_a_rate_limit_is_waited_out(
     assert (post.arrived, states(town)) == (["Wij komen kijken."], [("sent", None)])
 
 
+async def test_a_platform_that_says_at_once_is_left_alone_longer_each_time(
+    town: Town, worker: Worker, post: Post, clock: SetClock
+) -> None:
+    reply(town)
+    post.before = [Temporary("platform_busy", retry_after_s=0.0) for _ in range(3)]
+    for wait_ms in (1_000, 2_000, 4_000):
+        await run_dry(worker)
+        clock.forward(ms=wait_ms - 1)
+        assert (await worker.once(), post.arrived) == (0, [])
+        clock.forward(ms=wait_ms)
+    await run_dry(worker)
+    assert states(town) == [("sent", None)]
+
+
 async def test_a_refusal_is_final_and_says_why(town: Town, worker: Worker, post: Post) -> None:
     reply(town)
     post.before = [Permanent("mailbox_unknown")]
