@@ -31,6 +31,7 @@ from app.delivery.models import Delivery
 from app.delivery.outgoing import outgoing
 from app.ids import uuid7
 from app.inbox.models import Conversation, Message
+from app.rounds import Woken
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ Opener = Callable[[Account], Adapter | None]
 Writer = Callable[[Session, Delivery, Outgoing], Outgoing]
 
 
-class Worker:
+class Worker(Woken):
     """Sends what is due."""
 
     def __init__(
@@ -54,34 +55,25 @@ class Worker:
         open_adapter: Opener,
         write_notice: Writer | None = None,
     ) -> None:
+        super().__init__()
         self._db = db
         self._clock = clock
         self._open = open_adapter
         self._write_notice = write_notice
         self._name = uuid7()
-        self._wake = asyncio.Event()
         self._at_work: dict[str, asyncio.Task[None]] = {}
         """The accounts that are being worked for."""
         self._taken = 0
-
-    def wake(self) -> None:
-        """Look for work at once."""
-        self._wake.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
         try:
             while True:
-                self._wake.clear()
                 try:
                     await self._begin()
                 except Exception:
                     log.exception("delivering failed; trying again")
-                try:
-                    async with asyncio.timeout(IDLE_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                await self.rest(IDLE_S)
         finally:
             working = list(self._at_work.values())
             for task in working:
@@ -105,7 +97,7 @@ class Worker:
     def _ended(self, account_id: str, _task: "asyncio.Task[None]") -> None:
         self._at_work.pop(account_id, None)
         # Something may have come in after it had looked for the last time.
-        self._wake.set()
+        self.wake()
 
     def _lease(
         self, session: Session, account_id: str | None = None, busy: Sequence[str] = ()

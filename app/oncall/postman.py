@@ -20,6 +20,7 @@ from app.inbox.models import Conversation
 from app.oncall import steps
 from app.oncall.models import Alert, AlertStep, Dispatch
 from app.oncall.outside import Letter, NotSent, Unknown, Ways
+from app.rounds import Woken
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ LEASE_MS = 120_000
 """Longer than any way's own time limit for one letter."""
 
 BATCH = 20
-IDLE_S = 1.0
 LOOK_AGAIN_MS = (10_000, 30_000, 120_000, 600_000)
 """When an uncertain mail is looked for again; its copy may take minutes."""
 
@@ -53,35 +53,17 @@ class Outcome:
     tried: bool = True
 
 
-class Postman:
+class Postman(Woken):
     """Sends the letters that are due."""
 
+    looks_for = "sending letters"
+
     def __init__(self, db: Database, clock: Clock, ways: Ways) -> None:
+        super().__init__()
         self._db = db
         self._clock = clock
         self._ways = ways
         self._name = uuid7()
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look for work at once."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                busy = await self.once()
-            except Exception as error:  # noqa: BLE001  (the next round tries again)
-                log.error("sending letters failed: %s", type(error).__name__)  # noqa: TRY400
-                busy = 0
-            if not busy:
-                try:
-                    async with asyncio.timeout(IDLE_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
 
     async def once(self) -> int:
         """Send what is due now; return how many there were."""

@@ -4,7 +4,6 @@ Each alert's step is one transaction of its own. Any number of workers may run o
 comes second finds the conversation locked, or the step taken.
 """
 
-import asyncio
 import logging
 from functools import partial
 
@@ -15,10 +14,10 @@ from app.db import Database
 from app.oncall import filing, steps, unreachable
 from app.oncall.models import Alert, Snooze
 from app.oncall.steps import Means
+from app.rounds import Woken
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 1.0
 BATCH = 50
 LOOK_ROUND_MS = 30_000
 """How often it is looked whether whoever is on call can be woken."""
@@ -27,37 +26,18 @@ FILE_MS = 3600 * 1000
 """How often what is long over is taken out of the feed."""
 
 
-class EscalationWorker:
+class EscalationWorker(Woken):
     """Wakes one person after another until somebody has seen it."""
 
+    looks_for = "escalating"
+
     def __init__(self, db: Database, clock: Clock, means: Means) -> None:
+        super().__init__()
         self._db = db
         self._clock = clock
         self._means = means
-        self._wake = asyncio.Event()
         self._looked_round_at_ms = 0
         self._filed_at_ms = clock.now_ms()
-
-    def wake(self) -> None:
-        """Look for work at once."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                busy = await self.once()
-            except Exception as error:  # noqa: BLE001  (the next round tries again)
-                # Not the traceback: a message of an error may hold a resident's words.
-                log.error("escalating failed: %s", type(error).__name__)  # noqa: TRY400
-                busy = 0
-            if not busy:
-                try:
-                    async with asyncio.timeout(IDLE_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
 
     async def once(self) -> int:
         """Take every step that is due now; return how many were taken."""

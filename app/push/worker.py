@@ -35,6 +35,7 @@ from app.push.sealing import seal
 from app.push.service import live_among
 from app.push.states import leading_to
 from app.push.vapid import Signer
+from app.rounds import Woken
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class _Queue:
 Done = list[tuple[Job, Outcome]]
 
 
-class PushWorker:
+class PushWorker(Woken):
     """Sends what is due, and looks after the subscriptions.
 
     `on_call` says who may also be tested in the night.
@@ -135,6 +136,7 @@ class PushWorker:
         connections: Connections | None = None,
         on_call: OnCall | None = None,
     ) -> None:
+        super().__init__()
         self._db = db
         self._clock = clock
         self._settings = settings
@@ -143,21 +145,15 @@ class PushWorker:
         self._signer = Signer(settings)
         self._composer = payload.Composer(settings)
         self._name = uuid7()
-        self._wake = asyncio.Event()
         self._in_flight = 0
         self._cared_at_ms = 0
         self._services: dict[str, _Service] = defaultdict(_Service)
-
-    def wake(self) -> None:
-        """Look for work at once."""
-        self._wake.set()
 
     async def run(self) -> None:
         """Work until cancelled. What is leased then is sent again by the next worker."""
         carrying: set[asyncio.Task[None]] = set()
         try:
             while True:
-                self._wake.clear()
                 try:
                     await self._care()
                     jobs = await self._take(min(BATCH, MOST_IN_FLIGHT - self._in_flight))
@@ -170,11 +166,7 @@ class PushWorker:
                     carrying.add(task)
                     task.add_done_callback(carrying.discard)
                     continue
-                try:
-                    async with asyncio.timeout(IDLE_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                await self.rest(IDLE_S)
         finally:
             for task in carrying:
                 task.cancel()
@@ -280,7 +272,7 @@ class PushWorker:
             for lane in lanes:
                 lane.cancel()
             self._in_flight -= len(jobs)
-            self._wake.set()
+            self.wake()
 
     async def _send_in_turn(self, origin: str, queue: _Queue, done: Done, until_s: float) -> None:
         time = asyncio.get_running_loop().time
