@@ -98,8 +98,8 @@ def _addresses(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
             bare = address.strip().partition(" ")[0].lower()
             if channel in {"email", "web", "contact"} and "@" in bare:
                 yield conversation, "email", bare
-            elif channel == "whatsapp" and re.fullmatch(r"[1-9]\d{7,14}", bare):
-                yield conversation, "phone", bare
+            elif channel == "whatsapp" and re.fullmatch(r"\+?[1-9]\d{7,14}", bare):
+                yield conversation, "phone", bare.removeprefix("+")
             elif channel == "mastodon" and "@" in bare:
                 yield conversation, "handle", f"@{bare}"
             elif channel == "matrix" and bare.startswith("@") and ":" in bare:

@@ -56,8 +56,8 @@ def own(channel: str, address: str, *, phone: str = "", name: str = "") -> froze
     bare = address.strip().partition(" ")[0].lower()
     if channel in _MAIL_CHANNELS and _EMAIL.fullmatch(bare):
         clues.add(Clue("email", bare, True))
-    elif channel == "whatsapp" and re.fullmatch(r"[1-9]\d{7,14}", bare):
-        clues.add(Clue("phone", bare, True))
+    elif channel == "whatsapp" and re.fullmatch(r"\+?[1-9]\d{7,14}", bare):
+        clues.add(Clue("phone", bare.removeprefix("+"), True))
     elif channel == "mastodon" and _FEDIVERSE.fullmatch(f"@{bare}"):
         clues.add(Clue("handle", f"@{bare}", True))
     elif channel == "matrix" and _MATRIX.fullmatch(bare):

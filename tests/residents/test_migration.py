@@ -30,7 +30,7 @@ def test_a_database_from_before_is_brought_along(tmp_path: Path, empty_postgres_
             wrote = {
                 "email": "Jan@Voorbeeld.example",
                 "web": "0191d5d0-0000-7000-8000-000000000000",
-                "whatsapp": "31612345678",
+                "whatsapp": "+31612345678",
                 "mastodon": "jan@m.example",
                 "matrix": "@jan:m.example !room:m.example",
                 "telegram": "31612345678",

@@ -26,6 +26,8 @@ from tests.support.town import HELPMAN, NOON_MS, PADDEPOEL, Town, op
 
 JAN = "jan@voorbeeld.example"
 NUMBER = "31612345678"
+CHAT = f"+{NUMBER}"
+"""As WhatsApp's adapter gives it."""
 
 
 class Square:
@@ -161,7 +163,7 @@ def test_the_address_of_a_form_and_of_a_mail_suggest_one_resident(square: Square
 @pytest.mark.parametrize("first", ["whatsapp", "note"])
 def test_her_number_in_a_note_and_in_whatsapp_suggest_one(square: Square, first: str) -> None:
     writes: list[Callable[[], str]] = [
-        lambda: square.takes("whatsapp-noord", NUMBER, name="Jan V"),
+        lambda: square.takes("whatsapp-noord", CHAT, name="Jan V"),
         lambda: square.notes(square.town.anna, phone="06 - 12 34 56 78", name="mevrouw Jansen"),
     ]
     for write in writes if first == "whatsapp" else reversed(writes):
@@ -179,16 +181,16 @@ def test_the_handle_that_she_types_suggests_one(square: Square) -> None:
 
 def test_a_full_name_is_a_hint_within_one_area_only(square: Square) -> None:
     square.asks(name="Jan de Vries")
-    square.takes("whatsapp-zuid", "31698765432", name="Jan de Vries")
+    square.takes("whatsapp-zuid", "+31698765432", name="Jan de Vries")
     assert square.knows(square.dewi) == []
-    square.takes("whatsapp-noord", NUMBER, name="Jan De Vries")
+    square.takes("whatsapp-noord", CHAT, name="Jan De Vries")
     assert [pair["why"] for pair in square.knows(square.dewi)] == ["name"]
 
 
 def test_what_many_share_suggests_nothing(square: Square) -> None:
     for _ in range(6):
         square.asks("Bel onze huismeester: 06-12345678")
-    square.takes("whatsapp-noord", NUMBER)
+    square.takes("whatsapp-noord", CHAT)
     assert square.pairs() == []
 
 
@@ -213,7 +215,7 @@ def test_a_reason_from_elsewhere_is_told_to_nobody_here(square: Square) -> None:
     # The number stands only in her question in Helpman; Anna sees another one of hers.
     square.takes("email-zuid", JAN, "Bel me op 06-12345678")
     here = square.takes("email-noord", JAN, "Een andere vraag")
-    square.takes("whatsapp-noord", NUMBER)
+    square.takes("whatsapp-noord", CHAT)
     assert len(square.pairs()) == 1
     assert square.knows(square.town.anna) == []
     assert [pair["value"] for pair in square.knows(square.dewi)] == [NUMBER]
@@ -299,7 +301,7 @@ def three(square: Square) -> tuple[str, str, str, dict[frozenset[str], str]]:
     """A form, a mail and a WhatsApp chat of one; return them and the pairs by whom they join."""
     form = square.asks("Bel 06-12345678", email=JAN)
     mail = square.takes("email-noord", JAN, "Bel 06-12345678")
-    chat = square.takes("whatsapp-noord", NUMBER)
+    chat = square.takes("whatsapp-noord", CHAT)
     names = {square.resident(one): name for one, name in ((form, "f"), (mail, "m"), (chat, "c"))}
     pairs = {frozenset({names[p.a_id], names[p.b_id]}): p.id for p in square.pairs()}
     assert len(pairs) == 3
@@ -370,11 +372,11 @@ def test_two_messages_at_once_make_one_pair(square: Square) -> None:
 
 def test_an_answer_goes_where_it_was_asked_whoever_is_joined(square: Square) -> None:
     form = square.asks(email=JAN)
-    chat = square.takes("whatsapp-noord", NUMBER, f"Ik ben {JAN}")
+    chat = square.takes("whatsapp-noord", CHAT, f"Ik ben {JAN}")
     assert square.says(square.town.anna, form, "same") == "applied"
     square.town.does(square.town.anna, op("reply", chat, 1, text="Wij komen donderdag."))
     sent = square.town.db.read_now(lambda session: session.exec(select(Delivery)).all())
-    assert [(one.account_id, one.recipient) for one in sent] == [("whatsapp-noord", NUMBER)]
+    assert [(one.account_id, one.recipient) for one in sent] == [("whatsapp-noord", CHAT)]
 
 
 def test_who_is_joined_and_writes_anew_is_known_there_too(square: Square) -> None:
