@@ -98,6 +98,8 @@ class SetupField:
     choices: tuple[tuple[str, Words], ...] = ()
     unless: tuple[str, tuple[str, ...]] = ("", ())
     """(key of the config, values) with which it is not asked: it signs in another way."""
+    server: bool = False
+    """It says to which server the secret is brought; a "url" always does."""
 
     def is_asked(self, config: Mapping[str, Any]) -> bool:
         """Say whether an account with this config has to do with this field."""

@@ -31,11 +31,13 @@ SETUP = Setup(
             "imap_host",
             ("Server voor inkomende mail (IMAP)", "Server for incoming mail (IMAP)"),
             help=("Bijvoorbeeld imap.gemeente.nl", "For example imap.gemeente.nl"),
+            server=True,
         ),
         SetupField(
             "smtp_host",
             ("Server voor uitgaande mail (SMTP)", "Server for outgoing mail (SMTP)"),
             help=("Bijvoorbeeld smtp.gemeente.nl", "For example smtp.gemeente.nl"),
+            server=True,
         ),
         SetupField(
             "username",

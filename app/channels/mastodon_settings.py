@@ -47,6 +47,7 @@ SETUP = Setup(
             ("Adres van de server", "Address of the server"),
             "text",
             ("Bijvoorbeeld social.overheid.nl", "For example social.overheid.nl"),
+            server=True,
         ),
         SetupField(
             "hashtags",

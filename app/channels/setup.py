@@ -5,7 +5,7 @@ Pure: nothing is reached and nothing is stored here.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -93,9 +93,40 @@ def read(
         if field.required and name not in kept:
             nl, en = field.label
             wrong.append(Wrong(name, (f"Vul ‘{nl}’ in.", f"Fill in “{en}”.")))
+    if known and known.secret and _is_moved(asked.values(), known.config, config):
+        wrong += _forgotten(asked, secret, given)
     if wrong:
         raise WrongValues(wrong)
     return Values(config, secret)
+
+
+def _is_moved(
+    fields: Iterable[SetupField], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> bool:
+    """Say whether the secret would from now on be brought to another server."""
+    names = [field.name for field in fields if field.server or field.kind == "url"]
+    return any(before.get(name) != after.get(name) for name in names)
+
+
+def _forgotten(
+    asked: Mapping[str, SetupField], secret: dict[str, str], given: Mapping[str, Any]
+) -> list[Wrong]:
+    """Forget what was not typed for the new server; return what has to be typed.
+
+    Whoever changes the server of an account need not know its password, and could otherwise have it
+    sent to a server of her own.
+    """
+    typed = {name for name in asked if given.get(name) and asked[name].kind == "secret"}
+    left = [name for name in secret if name not in typed]
+    for name in left:
+        del secret[name]
+    known = [name for name in left if name in asked]
+    missing = [name for name in known if asked[name].required] or ([] if typed else known[:1])
+    return [
+        Wrong(name, (f"Vul ‘{asked[name].label[0]}’ opnieuw in: het gaat naar een andere server.",
+                     f"Fill in “{asked[name].label[1]}” again: it goes to another server."))
+        for name in missing
+    ]  # fmt: skip
 
 
 def _value(field: SetupField, given: Any, private_hosts: str) -> Any:

@@ -49,6 +49,41 @@ def test_what_is_left_out_stays_and_an_empty_secret_is_the_one_that_was_there() 
     assert known == Values(known.config, {"token": "geheim"})
 
 
+def test_a_secret_is_not_brought_to_another_server_than_it_was_typed_for() -> None:
+    known = read(SETUP, GOOD)
+    elsewhere = {"server": "https://elders.example"}
+    with pytest.raises(WrongValues) as refused:
+        read(SETUP, elsewhere | {"token": ""}, known)
+    assert [one.field for one in refused.value.wrong] == ["token"]
+    assert "opnieuw" in refused.value.wrong[0].words[0]
+    assert read(SETUP, elsewhere | {"token": "nieuw"}, known).secret == {"token": "nieuw"}
+    assert read(SETUP, {"server": "https://plein.example/"}, known).secret == {"token": "geheim"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("email", "imap_host"), ("email", "smtp_host"), ("mastodon", "server"), ("matrix", "url"),
+        ("bluesky", "service"), ("discourse", "url"), ("nodebb", "url"),
+    ],
+)  # fmt: skip
+def test_of_every_kind_no_secret_stays_when_its_server_changes(kind: str, field: str) -> None:
+    setup = KINDS[kind].setup
+    assert setup is not None
+    values = {
+        one.name: "geheim" if one.kind == "secret" else "https://een.example"
+        for one in setup.fields
+        if one.kind in {"secret", "text", "url"}
+    }
+    known = read(setup, values)
+    kept = known.secret | {"refresh_token": "r"}
+    with pytest.raises(WrongValues):
+        read(setup, {field: "https://twee.example"}, Values(known.config, kept))
+    secrets = {one.name: "nieuw" for one in setup.fields if one.kind == "secret"}
+    moved = read(setup, secrets | {field: "https://twee.example"}, Values(known.config, kept))
+    assert moved.secret == secrets
+
+
 @pytest.mark.parametrize(
     ("typed", "field", "nl"),
     [
