@@ -33,6 +33,9 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LATER = frozenset({408, 425, 500, 502, 503, 504})
 GONE = frozenset({404, 410})
 
+MAX_MEMBERS = 100
+"""Of one gzip body. Half a million empty ones fit into ten megabytes, and hold up all else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -204,10 +207,14 @@ async def _inflated(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterat
     """
     inflate = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever the first bytes say
     state = "first"
+    members = 1
     async for chunk in chunks:
         while chunk:
             if inflate.eof:  # gzip of several members after one another (RFC 1952, 2.2)
                 inflate, state = zlib.decompressobj(wbits=47), "next"
+                members += 1
+                if members > MAX_MEMBERS:
+                    raise Permanent("unreadable_there", "members")
             try:
                 out = inflate.decompress(chunk, max_bytes + 1)
             except zlib.error:

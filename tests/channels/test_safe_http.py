@@ -267,6 +267,14 @@ async def test_a_bomb_within_a_bomb_is_no_coding_that_we_take() -> None:
             await get(here)
 
 
+async def test_a_body_of_countless_empty_parts_is_not_unpacked_one_by_one() -> None:
+    # Nothing comes out of it, so no limit of size ends it; nothing else would run meanwhile.
+    countless = gzip.compress(b"") * 20_000
+    async with site(says(countless, content_encoding="gzip")) as here:
+        with pytest.raises(Permanent, match="unreadable_there"):
+            await get(here, max_bytes=len(countless))
+
+
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
