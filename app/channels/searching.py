@@ -35,6 +35,8 @@ LOOK_S = 15.0
 EVERY_MS = 300_000
 AGAIN_MS = 900_000
 BATCH = 50
+SEARCH_S = 120.0
+"""One look takes no longer than this: no account holds up those of the next round."""
 
 
 class Searches:
@@ -88,13 +90,13 @@ class Searches:
                     await self._db.write(partial(self._store, search, account, batch))
                 except (Temporary, SignedOut) as error:
                     wait_s = error.retry_after_s if isinstance(error, Temporary) else 0.0
-                    await self._db.write(partial(self._trouble, search.id, error.code, wait_s))
-                    return  # the others of this account would meet the same
+                    await self._db.write(partial(self._rest, account.id, error.code, wait_s))
+                    return
                 except ChannelError as error:
-                    await self._db.write(partial(self._trouble, search.id, error.code, 0.0))
+                    await self._db.write(partial(self._trouble, search.id, error.code))
                 except Exception as error:  # noqa: BLE001  (one search's fault stops no other)
                     log.error("search %s: %s", search.id, type(error).__name__)  # noqa: TRY400
-                    await self._db.write(partial(self._trouble, search.id, "internal", 0.0))
+                    await self._db.write(partial(self._trouble, search.id, "internal"))
         finally:
             if adapter is not None:
                 await adapter.close()
@@ -111,14 +113,32 @@ class Searches:
         stored.cursor, stored.trouble = batch.cursor, batch.remark
         stored.due_at_ms = now_ms + (0 if batch.more else EVERY_MS)
 
-    def _trouble(self, search_id: str, code: str, wait_s: float, session: Session) -> None:
+    def _trouble(self, search_id: str, code: str, session: Session) -> None:
         stored = session.get(SavedSearch, search_id, with_for_update=True)
         if stored is not None:
             stored.trouble = code
-            stored.due_at_ms = self._clock.now_ms() + max(AGAIN_MS, int(wait_s * 1000))
+            stored.due_at_ms = self._clock.now_ms() + AGAIN_MS
+
+    def _rest(self, account_id: str, code: str, wait_s: float, session: Session) -> None:
+        """Let all that is due by an account wait: every one of its searches would meet the same.
+
+        One at a time they would ask again at once of who told us to stay away, and as those that
+        are due longest keep the others out of a round.
+        """
+        now_ms = self._clock.now_ms()
+        query = select(SavedSearch).where(
+            SavedSearch.account_id == account_id, SavedSearch.due_at_ms <= now_ms
+        )
+        for stored in session.exec(query.order_by(col(SavedSearch.id)).with_for_update()):
+            stored.trouble = code
+            stored.due_at_ms = now_ms + max(AGAIN_MS, int(wait_s * 1000))
 
 
 async def _search(adapter: Adapter | None, search: SavedSearch) -> Batch:
     if adapter is None or not isinstance(adapter, Searching):
         raise Permanent("cannot_search")
-    return await adapter.search(search.query, search.cursor)
+    try:
+        async with asyncio.timeout(SEARCH_S):
+            return await adapter.search(search.query, search.cursor)
+    except TimeoutError:
+        raise Temporary("no_answer") from None

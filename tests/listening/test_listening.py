@@ -1,5 +1,6 @@
 """What was said to others is listened to, and becomes a question only when somebody says so."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -254,6 +255,43 @@ async def test_a_search_that_fails_says_why_and_holds_up_only_its_own_account(to
         "stuk": ("rate_limited", NOON_MS + 3_600_000),
         "goed": ("", NOON_MS + EVERY_MS),
     }
+
+
+async def test_an_account_that_is_told_to_wait_asks_nothing_more_and_keeps_no_other_out(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answers(query: str, _cursor: str | None) -> Batch:
+        if query.startswith("stuk"):
+            raise Temporary("rate_limited", retry_after_s=3600)
+        return Batch((heard(query),), "x")
+
+    monkeypatch.setattr("app.channels.searching.BATCH", 3)
+    town.db.write_now(
+        lambda session: session.add(Account(id="a", kind="feed", name="a", team_id="noord"))
+    )
+    for number in range(4):
+        listens_for(town, f"stuk {number}", "a")
+    listens_for(town, "goed")
+    clock, ears = SetClock(NOON_MS), Ears(answers)
+    searches = Searches(town.db, clock, lambda _account: ears)
+    await searches.once()
+    await searches.once()
+    assert sorted(query for query, _ in ears.asked) == ["goed", "stuk 0"]
+
+
+async def test_a_search_that_never_ends_is_given_up(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answers(_query: str, _cursor: str | None) -> Batch:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("app.channels.searching.SEARCH_S", 0.01)
+    listens_for(town, "feest")
+    async with asyncio.timeout(10):
+        await Searches(town.db, SetClock(NOON_MS), lambda _account: Ears(answers)).once()
+    found = town.db.read_now(lambda session: queries.overview(session, town.anna.areas))
+    assert [one["trouble"] for one in found["searches"]] == ["no_answer"]
 
 
 async def test_what_a_search_cannot_promise_is_said_until_it_can(town: Town) -> None:
