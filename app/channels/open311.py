@@ -126,7 +126,8 @@ class Reports(ReadOnly):
             seen.pop(item.external_id, None)
             seen[item.external_id] = digest
             last_ms = max(last_ms, item.sent_at_ms)
-        kept = dict(list(seen.items())[-MAX_SEEN:])
+        # Never less than one answer holds: what was forgotten would be new again, and no round end.
+        kept = dict(list(seen.items())[-(len(found) + MAX_SEEN) :])
         state = {"v": 1, "from": last_ms, "seen": kept}
         return Batch(
             tuple(items), json.dumps(state, separators=(",", ":")), more=len(items) == MAX_ITEMS
@@ -136,7 +137,7 @@ class Reports(ReadOnly):
         try:
             told = json.loads(body)
             items = [self._item(one, now_ms) for one in told]
-        except (ValueError, TypeError, AttributeError, KeyError):
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
             raise Temporary("unreadable_there", "no reports", account_wide=True) from None
         return [item for item in items if item is not None]
 

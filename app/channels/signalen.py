@@ -153,7 +153,15 @@ def _read(body: bytes, box: Box, now_ms: int) -> list[Incoming]:
     try:
         features = json.loads(body)["features"] or []
         items = [_item(one, box, now_ms) for one in features]
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError):
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        IndexError,
+        RecursionError,
+        OverflowError,
+    ):
         raise Temporary("unreadable_there", "no reports", account_wide=True) from None
     return [item for item in items if item is not None]
 

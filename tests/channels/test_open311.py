@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.channels.contract import Incoming, Permanent, Temporary
-from app.channels.open311 import MAX_ITEMS, Reports, build
+from app.channels.open311 import MAX_ITEMS, MAX_SEEN, Reports, build
 from tests.peers.open311 import Open311Peer
 from tests.support.site import Site, says, site
 
@@ -84,6 +84,23 @@ async def test_many_reports_come_a_bounded_number_at_a_time_and_none_is_left_out
         assert len(batch.items) <= MAX_ITEMS
         seen += [item.external_id for item in batch.items if isinstance(item, Incoming)]
         cursor, more = batch.cursor, batch.more
+    assert sorted(seen) == sorted(peer.requests)
+
+
+async def test_a_service_that_gives_more_than_the_specification_says_is_read_to_its_end(
+    service: tuple[Open311Peer, Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer, here = service
+    monkeypatch.setattr("tests.peers.open311.MOST", 10_000)
+    for number in range(MAX_SEEN + 3 * MAX_ITEMS):
+        peer.reports(str(number), at_ms=NOW_MS - HOUR_MS + number)
+    reports, cursor = reader(here), None
+    seen: list[str] = []
+    for _ in range(MAX_SEEN // MAX_ITEMS + 4):
+        batch = await reports.fetch(cursor)
+        seen += [item.external_id for item in batch.items if isinstance(item, Incoming)]
+        cursor = batch.cursor
+    assert not batch.more
     assert sorted(seen) == sorted(peer.requests)
 
 
