@@ -6,7 +6,7 @@ transaction that stores what it covers.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.channels.contract import (
     Adapter,
     Batch,
     ChannelError,
+    Gap,
     Receiver,
     SignedOut,
     Source,
@@ -162,7 +163,7 @@ class Fetching:
         return True
 
     async def take(self, account_id: str, batch: Batch, *, slow: bool = False) -> None:
-        """Store one batch and the cursor that covers it in one transaction.
+        """Store one batch and the cursor that covers it in one transaction (`intake.store`).
 
         Nothing of it when the account was given other values meanwhile: it may be another mailbox
         by now, of which this cursor says nothing.
@@ -172,20 +173,29 @@ class Fetching:
             lambda: intake.prepare_all(batch.items, max_bytes=self._max_bytes)
         )
 
-        def store(session: Session) -> None:
+        now_ms = self._clock.now_ms()
+
+        def still(session: Session) -> Account | None:
             account = session.get(Account, account_id)
-            if account is None or begun_with not in (None, _values(account)):
+            return account if account and begun_with in (None, _values(account)) else None
+
+        def take_some(session: Session, some: Sequence[intake.Ready]) -> None:
+            if account := still(session):
+                intake.take_all(session, account, some, now_ms=now_ms)
+
+        def finish(session: Session, missing: Gap | None) -> None:
+            account = still(session)
+            if account is None:
                 return
-            now_ms = self._clock.now_ms()
-            intake.take_all(session, account, ready, now_ms=now_ms)
             for external_id in batch.echoes:
                 delivery.seen_at_channel(session, account.id, external_id, now_ms=now_ms)
             account.cursor = batch.cursor
-            if batch.gap is not None:
-                add_gap(session, account, batch.gap)
+            for gap in (batch.gap, missing):
+                if gap is not None:
+                    add_gap(session, account, gap)
             health.reads(session, account, now_ms=now_ms, slow=slow)
 
-        await self._db.write(store)
+        await intake.store(self._db, ready, take_some, finish, now_ms)
 
     async def _note(
         self, account_id: str, state: str, detail: str, *, limited_s: float | None = None

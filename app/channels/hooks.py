@@ -6,7 +6,7 @@ counts here, so the check on other sites does not hold for these paths either.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -19,6 +19,7 @@ from app.channels.contract import (
     ChannelError,
     Completing,
     DeliveryReport,
+    Gap,
     InboundRequest,
     Incoming,
     Receiver,
@@ -93,15 +94,20 @@ async def take(request: Request, account_id: str, items: list[Incoming | Deliver
     max_bytes = state.settings.max_photo_bytes
     ready = await asyncio.to_thread(lambda: intake.prepare_all(items, max_bytes=max_bytes))
 
-    def store(session: Session) -> None:
+    now_ms = state.clock.now_ms()
+
+    def take_some(session: Session, some: Sequence[intake.Ready]) -> None:
+        intake.take_all(session, session.get_one(Account, account_id), some, now_ms=now_ms)
+
+    def finish(session: Session, missing: Gap | None) -> None:
         account = session.get_one(Account, account_id)
-        now_ms = state.clock.now_ms()
-        intake.take_all(session, account, ready, now_ms=now_ms)
+        if missing is not None:
+            health.add_gap(session, account, missing)
         if account.health not in {"signed_out", "cannot_read"}:
             # That a platform calls us says nothing about whether it lets us in.
             health.reads(session, account, now_ms=now_ms)
 
-    await state.db.write(store)
+    await intake.store(state.db, ready, take_some, finish, now_ms)
 
 
 async def _adapter(request: Request, account_id: str) -> Adapter:

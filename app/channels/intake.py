@@ -5,18 +5,19 @@ nothing counted twice, whenever the process ends.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
 from app import media
 from app.channels import changed, trial
-from app.channels.contract import DeliveryReport, Incoming, IncomingAttachment
+from app.channels.contract import DeliveryReport, Gap, Incoming, IncomingAttachment
 from app.channels.models import Account
 from app.channels.registry import capabilities_of, listens
-from app.db import flush_rows, insert_later
+from app.db import Database, flush_rows, insert_later
 from app.delivery import service as delivery
 from app.delivery.models import Delivery
 from app.ids import new_secret, uuid7
@@ -30,6 +31,7 @@ from app.inbox.models import (
 )
 from app.listening import service as listening
 from app.residents import service as residents
+from app.text.names import one_line
 from app.triage import service as triage
 
 log = logging.getLogger(__name__)
@@ -37,12 +39,18 @@ log = logging.getLogger(__name__)
 TOKEN_CHARS = 16
 MAX_ATTACHMENTS = 10
 MAX_LINK_CHARS = 2000
+MINUTE_MS = 60_000
 CHAT_GOES_ON_MS = 7 * 24 * 3600 * 1000
 """How long after its last message a closed chat still goes on, instead of a new one beginning."""
 
 
-TEXTS = ("external_id", "address", "sender_name", "text", "subject", "quoted", "token", "link")
-"""What of a message is text of somebody else's."""
+MAX_NAME_CHARS = 200
+MAX_SUBJECT_CHARS = 300
+MAX_ANSWERED = 100
+"""Of what a message says that it answers, the nearest are looked up."""
+
+TEXTS = ("external_id", "address", "text", "quoted", "token", "link")
+"""What of a message is text of somebody else's, next to her name and what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,22 @@ def storable(item: Incoming) -> Incoming:
     said: dict[str, Any] = {
         name: _kept(getattr(item, name)) for name in TEXTS if getattr(item, name)
     }
-    return replace(item, in_reply_to=tuple(map(_kept, item.in_reply_to)), **said)
+    return replace(
+        item,
+        sender_name=one_line(_kept(item.sender_name), MAX_NAME_CHARS),
+        subject=one_line(_kept(item.subject), MAX_SUBJECT_CHARS),
+        in_reply_to=tuple(map(_kept, item.in_reply_to[:MAX_ANSWERED])),
+        **said,
+    )
+
+
+def storable_report(item: DeliveryReport) -> DeliveryReport:
+    """Return a report without what no database keeps: somebody else names what it is about."""
+    return replace(
+        item,
+        external_id=_kept(item.external_id) if item.external_id else None,
+        token=_kept(item.token) if item.token else None,
+    )
 
 
 def _kept(text: str) -> str:
@@ -85,6 +108,9 @@ def _store(file: IncomingAttachment, max_bytes: int) -> media.Stored | None:
     except media.MediaError as error:
         log.info("an attachment was not kept: %s", error.code)
         return None
+    except Exception as error:  # noqa: BLE001  (her words come in without it)
+        log.warning("an attachment could not be looked at: %s", type(error).__name__)
+        return None
 
 
 Ready = Prepared | DeliveryReport
@@ -93,8 +119,68 @@ Ready = Prepared | DeliveryReport
 def prepare_all(items: Iterable[Incoming | DeliveryReport], *, max_bytes: int) -> list[Ready]:
     """Prepare what a channel brought, in its order; slow, as `prepare` is."""
     return [
-        prepare(item, max_bytes=max_bytes) if isinstance(item, Incoming) else item for item in items
+        prepare(item, max_bytes=max_bytes) if isinstance(item, Incoming) else storable_report(item)
+        for item in items
     ]
+
+
+async def store(
+    db: Database,
+    ready: Sequence[Ready],
+    take_some: Callable[[Session, Sequence[Ready]], None],
+    finish: Callable[[Session, Gap | None], None],
+    now_ms: int,
+) -> None:
+    """Store what came and `finish` (the cursor) in one transaction.
+
+    When that fails and it is one item that nothing can be done with, the others come in without it,
+    and where it is missing is said: else it would come first again for ever, and all behind it stay
+    out. That others can be stored proves that it is the item. Nothing is given up when none can, or
+    when the database is away.
+    """
+
+    def whole(session: Session) -> None:
+        take_some(session, ready)
+        finish(session, None)
+
+    try:
+        await db.write(whole)
+    except Exception as error:
+        if len(ready) < 2 or not _is_of_an_item(error):
+            raise
+        why = error
+    else:
+        return
+    lost: list[Ready] = []
+    for item in ready:
+        try:
+            await db.write(lambda session, one=item: take_some(session, [one]))
+        except Exception as error:
+            if not _is_of_an_item(error):
+                raise
+            log.error("a message could not be stored: %s", type(error).__name__)  # noqa: TRY400
+            lost.append(item)
+    if len(lost) == len(ready):
+        raise why
+    await db.write(lambda session: finish(session, _missing(lost, now_ms)))
+
+
+def _is_of_an_item(error: Exception) -> bool:
+    """Say whether an error may come from what was to be stored, and not from where."""
+    if isinstance(error, OperationalError | InterfaceError):
+        # PostgreSQL, class 54: a limit of the program, as of what an index can hold.
+        return str(getattr(error.orig, "sqlstate", None) or "").startswith("54")
+    return True
+
+
+def _missing(lost: Iterable[Ready], now_ms: int) -> Gap | None:
+    """Return when what could not be stored was written, for who looks there."""
+    instants = [
+        min(max(item.item.sent_at_ms, 0), now_ms) for item in lost if isinstance(item, Prepared)
+    ]
+    if not instants:
+        return None
+    return Gap(min(instants) // MINUTE_MS * MINUTE_MS, max(instants) + MINUTE_MS)
 
 
 def take_all(session: Session, account: Account, ready: Sequence[Ready], *, now_ms: int) -> None:

@@ -1,12 +1,16 @@
 """Fetching from many accounts: how each is doing is said, and one that hangs delays no other."""
 
 import asyncio
+import secrets
+import string
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
+from app.channels import intake
 from app.channels.contract import (
     Adapter,
     Batch,
@@ -14,6 +18,7 @@ from app.channels.contract import (
     ChannelError,
     Gap,
     Incoming,
+    IncomingAttachment,
     SignedOut,
     Temporary,
 )
@@ -191,3 +196,100 @@ async def test_what_the_mailbox_of_before_brought_moves_no_cursor_of_the_new_one
 
 def give_other_values(session: Session) -> None:
     session.get_one(Account, "box").config = {"box": 2}
+
+
+def message(name: str, **more: Any) -> Incoming:
+    return Incoming(name, "jantje", "Jantje", name, NOON_MS - 90_000, **more)
+
+
+def texts(town: Town) -> list[str]:
+    query = select(Message.text).where(Message.account_id == "plein")
+    return sorted(town.db.read_now(lambda session: list(session.exec(query))))
+
+
+async def takes(town: Town, *items: Incoming) -> Account:
+    """Let one batch be stored for an account; return how that is doing."""
+
+    def add(session: Session) -> None:
+        if session.get(Account, "plein") is None:
+            session.add(Account(id="plein", kind="rss", name="Plein", team_id="noord"))
+
+    town.db.write_now(add)
+    fetching = Fetching(town.db, SetClock(NOON_MS), lambda _account: None, max_bytes=1000)
+    await fetching.take("plein", Batch(items, "verder"))
+    return town.db.read_now(lambda session: session.get_one(Account, "plein"))
+
+
+async def test_a_message_that_cannot_be_stored_keeps_no_other_out_and_is_said_to_be_missing(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = intake.take
+
+    def take(session: Session, account: Account, prepared: intake.Prepared, *, now_ms: int) -> Any:
+        found = real(session, account, prepared, now_ms=now_ms)
+        if prepared.item.text == "gif":
+            raise OverflowError
+        return found
+
+    monkeypatch.setattr(intake, "take", take)
+    account = await takes(town, message("eerst"), message("gif"), message("later"))
+    assert texts(town) == ["eerst", "later"]
+    assert account.cursor == "verder"
+    ((from_ms, to_ms),) = account.gaps or []
+    assert from_ms <= NOON_MS - 90_000 < to_ms <= from_ms + 120_000
+
+
+async def test_what_no_index_of_the_database_holds_keeps_no_other_out(postgres_url: str) -> None:
+    db = Database(postgres_url)
+    town = build(db)
+    # Not to be made shorter by what the database does of itself.
+    endless = "".join(secrets.choice(string.ascii_letters) for _ in range(9_000))
+    await takes(town, message("eerst"), message(endless), message("later"))
+    assert texts(town) == ["eerst", "later"]
+    db.close()
+
+
+async def test_when_nothing_can_be_stored_nothing_is_passed_over(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(*_: Any, **__: Any) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(intake, "take", take)
+    with pytest.raises(OverflowError):
+        await takes(town, message("een"), message("twee"))
+    account = town.db.read_now(lambda session: session.get_one(Account, "plein"))
+    assert (account.cursor, account.gaps or []) == (None, [])
+
+
+async def test_when_the_database_is_away_nothing_is_passed_over(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = intake.take
+    tries: list[str] = []
+
+    def take(session: Session, account: Account, prepared: intake.Prepared, *, now_ms: int) -> Any:
+        tries.append(prepared.item.text)
+        if prepared.item.text == "een":
+            raise OperationalError("INSERT", {}, Exception("disk I/O error"))
+        return real(session, account, prepared, now_ms=now_ms)
+
+    monkeypatch.setattr(intake, "take", take)
+    with pytest.raises(OperationalError):
+        await takes(town, message("een"), message("twee"))
+    assert set(tries) == {"een"}
+    assert texts(town) == []
+
+
+async def test_a_picture_that_breaks_the_decoder_is_left_out_and_its_words_come_in(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("app.media.store", breaks)
+    files = tuple(IncomingAttachment(f"{n}.jpg", "image/jpeg", b"x") for n in range(100))
+    await takes(town, message("foto", attachments=files))
+    query = select(Message).where(Message.account_id == "plein")
+    (stored,) = town.db.read_now(lambda session: list(session.exec(query)))
+    assert (stored.text, stored.notices) == ("foto", ["attachments_dropped"])

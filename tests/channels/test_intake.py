@@ -225,3 +225,21 @@ def test_what_no_database_keeps_is_replaced_and_the_rest_comes_in(town: Town, ba
     assert conversation is not None
     (state,) = states(town, conversation)
     assert str(state["text"]).replace("?", "") == "De lamp is stuk."
+
+
+def test_a_name_and_a_subject_stand_on_one_line_and_turn_nothing_around(town: Town) -> None:
+    conversation = takes(
+        town,
+        mail(
+            "<naam@voorbeeld.example>",
+            sender_name="\u202eseirV\u2066\n\x07ed naJ" + "x" * 100_000,
+            subject="Lamp\r\n\u202dstuk" + "y" * 100_000,
+            in_reply_to=tuple(f"<{n}@voorbeeld.example>" for n in range(10_000)),
+        ),
+    )
+    assert conversation is not None
+    (state,) = states(town, conversation)
+    found = town.db.read_now(lambda session: session.get_one(Conversation, conversation))
+    assert str(state["from"]).startswith("seirV ed naJx")
+    assert found.subject.startswith("Lamp stuky")
+    assert (len(str(state["from"])), len(found.subject)) == (200, 300)
