@@ -71,8 +71,9 @@ class Worker(Woken):
             while True:
                 try:
                     await self._begin()
-                except Exception:
-                    log.exception("delivering failed; trying again")
+                except Exception as error:  # noqa: BLE001  (a database that is away comes back)
+                    # Nor here the traceback: what a database says of a row may hold its words.
+                    log.error("delivering: %s; trying again", type(error).__name__)  # noqa: TRY400
                 await self.rest(IDLE_S)
         finally:
             working = list(self._at_work.values())
@@ -167,8 +168,8 @@ class Worker(Woken):
                     outcome = put_off(job, "internal", may_be_out=adapter is not None)
                 await self._db.write(partial(self._settle, job, outcome))
                 jobs = await self._db.write(partial(self._lease, account_id=job.account.id))
-        except Exception:
-            log.exception("delivering failed; trying again")
+        except Exception as error:  # noqa: BLE001  (the lease lapses, and it is looked after again)
+            log.error("delivering: %s; trying again", type(error).__name__)  # noqa: TRY400
         finally:
             if adapter is not None:
                 await adapter.close()
