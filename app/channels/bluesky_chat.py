@@ -218,7 +218,7 @@ class Chat:
             if (
                 table(message.get("sender")).get("did") == own_did
                 and message.get("text") == reply.text
-                and name not in reply.references
+                and name not in {*reply.references, *reply.others}
                 and (instant_ms(message.get("sentAt")) or 0) >= reply.created_at_ms - SKEW_MS
             ):
                 return Receipt(name, "sent", self._now_ms())
