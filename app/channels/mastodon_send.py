@@ -210,6 +210,8 @@ class Sending:
         if not answer.ok:
             raise _refusal(answer.status)
         media_id = str(answer.table().get("id") or "")
+        if not media_id:
+            raise Temporary("platform_unreachable", "no medium", account_wide=True)
         if answer.status == 202:
             await self._until_ready(media_id)
         return media_id

@@ -231,11 +231,15 @@ class MatrixChannel:
                 headers={"Content-Type": file.media_type},
                 content=file.content,
             )
+            uri = dig_text(answer.body, "content_uri")
+            if not uri.startswith("mxc://"):
+                # A portal's page, or a server without uploads: what is posted now has no picture.
+                raise Temporary("platform_busy", f"{answer.status}, no file", account_wide=True)
             content |= {
                 "msgtype": "m.image" if file.media_type.startswith("image/") else "m.file",
                 "filename": file.name,
                 "body": reply.caption(MAX_CHARS) or file.name,
-                "url": dig_text(answer.body, "content_uri"),
+                "url": uri,
                 "info": {"mimetype": file.media_type, "size": len(file.content)},
             }
         return content

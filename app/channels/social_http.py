@@ -173,14 +173,14 @@ async def fetch_picture(url: str, private_hosts: Collection[str]) -> IncomingAtt
 def wait_s(headers: Mapping[str, str], now_ms: int, otherwise_s: float = 300.0) -> float:
     """Return how long the platform asks to wait, between a second and an hour.
 
-    `Retry-After` counts seconds; `X-RateLimit-Reset` is an instant in ISO 8601 (Mastodon) and
-    `RateLimit-Reset` one in seconds since 1970 (Bluesky).
+    `Retry-After` counts seconds or is a date; `X-RateLimit-Reset` is an instant in ISO 8601
+    (Mastodon) and `RateLimit-Reset` one in seconds since 1970 (Bluesky).
     """
     wanted = otherwise_s
-    after = headers.get("retry-after", "").strip()
+    after_s = safe_http.retry_after_s(headers.get("retry-after", ""), now_s=now_ms / 1000)
     reset = headers.get("x-ratelimit-reset") or headers.get("ratelimit-reset") or ""
-    if after.isascii() and after.isdigit() and len(after) < 9:
-        wanted = float(after)
+    if after_s is not None:
+        wanted = after_s
     elif reset.isascii() and reset.isdigit() and len(reset) < 12:
         wanted = int(reset) - now_ms / 1000
     else:

@@ -18,6 +18,9 @@ from app.channels.models import Account
 
 MIN_WAIT_MS = 1_000
 MAX_WAIT_MS = 15 * 60 * 1000
+MAX_LIMIT_MS = 24 * 3600 * 1000
+"""No platform is left alone for longer, whatever it asks for."""
+
 LOOK_AGAIN_MS = (15_000, 60_000, 300_000, 1_800_000)
 """When an uncertain reply is looked for again; after the last only a person can tell."""
 
@@ -70,7 +73,7 @@ async def attempt(adapter: Adapter | None, job: Job) -> Outcome:
     try:
         receipt = await adapter.send(job.reply)
     except Temporary as error:
-        wait_ms = int(error.retry_after_s * 1000)
+        wait_ms = int(min(error.retry_after_s * 1000, MAX_LIMIT_MS))
         outcome = Outcome("queued", error=error.code, retry_ms=wait_ms, spent=False)
         if not error.account_wide:
             return outcome
@@ -99,8 +102,8 @@ async def look(adapter: Adapter, job: Job) -> Outcome:
         out = replace(unknown, health="signed_out", cause=error.code)
         return replace(out, retry_ms=CANNOT_LOOK_MS, looked=False)
     except Temporary as error:
-        wait_ms = max(again, int(error.retry_after_s * 1000))
-        return replace(unknown, retry_ms=min(wait_ms, MAX_WAIT_MS), looked=False)
+        wait_ms = max(again, min(error.retry_after_s * 1000, MAX_WAIT_MS))
+        return replace(unknown, retry_ms=int(wait_ms), looked=False)
     except ChannelError:
         return replace(unknown, retry_ms=CANNOT_LOOK_MS, looked=False)
     return unknown if receipt is None else _sent(receipt)

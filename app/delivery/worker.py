@@ -207,7 +207,11 @@ class Worker(Woken):
             )
         delivery.tried = outcome.spent
         if outcome.retry_ms is not None:
-            delivery.due_at_ms = now_ms + with_backoff(outcome.retry_ms, delivery.attempts, outcome)
+            due_at_ms = now_ms + with_backoff(outcome.retry_ms, delivery.attempts, outcome)
+            if outcome.state == "queued":
+                # Its writer hears that it is too late as soon as it is.
+                due_at_ms = min(due_at_ms, max(now_ms, delivery.expires_at_ms) + 1)
+            delivery.due_at_ms = due_at_ms
         account = session.get_one(Account, job.account.id)
         if outcome.took:
             health.sends(session, account, now_ms=now_ms)

@@ -232,6 +232,36 @@ async def test_a_forum_that_asks_to_wait_got_nothing_and_gets_it_once_later(
     assert len(town.peer.ours()) == 1
 
 
+async def test_a_gateway_that_says_503_of_what_the_forum_did_makes_no_second_post(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = town.peer.writes("jan", "Er ligt afval in Paddepoel.")
+    take = town.peer.take
+
+    def late(path: str, said: dict[str, object]) -> tuple[str, object]:
+        take(path, said)
+        return "503 Service Unavailable", {}
+
+    monkeypatch.setattr(town.peer, "take", late)
+    receipt = await town.account.send(reply(first))
+    assert town.peer.ours() == ["Wij kijken er donderdag naar."]
+    assert town.peer.posts[int(receipt.external_id)].author == ME
+
+
+async def test_after_a_503_nobody_who_cannot_look_says_that_nothing_was_posted(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = town.peer.writes("jan", "Er ligt afval in Paddepoel.")
+
+    def busy(_path: str, _said: dict[str, object]) -> tuple[str, object]:
+        monkeypatch.setattr(town.peer, "give", lambda *_asked: ("503 Service Unavailable", {}))
+        return "503 Service Unavailable", {}
+
+    monkeypatch.setattr(town.peer, "take", busy)
+    with pytest.raises(Unconfirmed):
+        await town.account.send(reply(first))
+
+
 @pytest.mark.parametrize("status", ["422 Unprocessable Content", "400 Bad Request"])
 async def test_what_the_forum_will_not_have_is_said_so(town: Town, status: str) -> None:
     first = town.peer.writes("jan", "Er ligt afval in Paddepoel.")

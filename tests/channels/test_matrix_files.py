@@ -1,19 +1,25 @@
-"""Files that come in by Matrix, each small enough, are together bounded too.
+"""Files that come in by Matrix, each small enough, are together bounded too; one that goes out is
+there before what it belongs to is said.
 
-The server here is a fake of what the specification says of `/sync` and of the content repository
-(Client-Server API v1.15); it knows one room of two and nothing of accounts.
+The server of the first is a fake of what the specification says of `/sync` and of the content
+repository (Client-Server API v1.15); it knows one room of two and nothing of accounts.
 """
 
 import asyncio
 import json
 from typing import Any
 
-from app.channels.contract import Batch, Incoming
+import pytest
+
+from app.channels.contract import Batch, Incoming, Outgoing, OutgoingAttachment, Temporary
+from app.channels.matrix import build
 from app.channels.matrix_allowance import Allowance
 from app.channels.matrix_rooms import Rooms
 from app.channels.matrix_session import MatrixSession, settings_of
 from app.channels.matrix_sync import Inbox
 from tests.peers.api_server import ApiServer, Request, Response
+from tests.peers.homeserver import US as GEMEENTE
+from tests.peers.homeserver import Homeserver
 
 US, FATMA, ROOM = "@noord:buurt.example", "@fatma:buurt.example", "!chat:buurt.example"
 
@@ -105,3 +111,31 @@ async def test_a_file_that_never_comes_holds_up_no_message() -> None:
         # Time stands still but for the one wait, which takes what is left: a fraction of a second.
         batch = await fetch(server, Allowance(max_s=0.3, now_s=lambda: 0.0))
     assert came_along(batch) == [1, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("status", [200, 404])
+async def test_without_its_picture_a_reply_is_not_said_yet(status: int) -> None:
+    matrix = Homeserver(lambda: 1_793_610_000_000)
+    room = matrix.room(FATMA)
+    asked = matrix.says(room, FATMA, "Kijk eens?")
+    portal = [Response(status, b"<h1>Log in</h1>", {"content-type": "text/html"})]
+
+    async def answer(request: Request) -> Response:
+        if "/media/v3/upload" in request.path and portal:
+            return portal.pop()
+        return matrix.answer(request)
+
+    reply = Outgoing(
+        "d1", "d1", FATMA, "", "Gezien.", 1_793_610_000_000, in_reply_to=f"{room.id}/{asked}",
+        attachments=(OutgoingAttachment("foto.jpg", "image/jpeg", b"foto"),),
+    )  # fmt: skip
+    async with ApiServer(answer) as server:
+        secret = json.dumps({"password": matrix.password})
+        channel = build({"url": server.url, "user": GEMEENTE}, secret, lambda: 1_793_610_000_000)
+        with pytest.raises(Temporary):
+            await channel.send(reply)
+        assert len(room.events) == 1
+        await channel.send(reply)
+        await channel.close()
+    (_, said) = room.events
+    assert matrix.media[said["content"]["url"]] == b"foto"

@@ -5,6 +5,7 @@ import tracemalloc
 
 import pytest
 
+from app.channels import social_http
 from app.channels.contract import Permanent, Temporary, Unconfirmed
 from app.channels.platform_http import PlatformApi
 from tests.support.site import Site, says, site
@@ -57,3 +58,21 @@ async def test_an_answer_that_cannot_be_unpacked_is_no_answer() -> None:
     async with site(says(b"?", content_encoding="br")) as here:
         with pytest.raises(Unconfirmed, match="answer_lost"):
             await ask(here, changes=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted_s"),
+    [
+        ({"retry-after": "0"}, 1),
+        ({"retry-after": "240"}, 240),
+        ({"retry-after": "Mon, 02 Nov 2026 09:10:00 GMT"}, 600),
+        ({"retry-after": "Mon, 02 Nov 2026 08:00:00 GMT"}, 1),
+        ({"retry-after": "9" * 40}, social_http.MAX_WAIT_S),
+        ({"retry-after": "straks"}, 300),
+        ({"ratelimit-reset": "1793610060"}, 60),
+    ],
+)
+def test_how_long_a_social_platform_wants_to_be_left_alone(
+    headers: dict[str, str], wanted_s: float
+) -> None:
+    assert social_http.wait_s(headers, 1_793_610_000_000) == wanted_s

@@ -373,6 +373,31 @@ async def test_a_platform_that_says_at_once_is_left_alone_longer_each_time(
     assert states(town) == [("sent", None)]
 
 
+async def test_a_platform_that_wants_to_be_left_alone_for_years_is_asked_again_the_next_day(
+    town: Town, worker: Worker, post: Post, clock: SetClock
+) -> None:
+    reply(town)
+    post.before = [Temporary("rate_limited", retry_after_s=1e8, account_wide=True)]
+    await run_dry(worker)
+    clock.forward(s=31 * 3600)
+    await run_dry(worker)
+    assert (post.arrived, states(town)) == (["Wij komen kijken."], [("sent", None)])
+
+
+async def test_a_reply_that_expires_while_it_waits_is_told_of_at_once(
+    town: Town, worker: Worker, post: Post, clock: SetClock
+) -> None:
+    reply(town)
+    post.before = [Temporary("rate_limited", retry_after_s=20 * 3600) for _ in range(9)]
+    await run_dry(worker)
+    clock.forward(s=30 * 3600)
+    await run_dry(worker)
+    assert states(town) == [("queued", "rate_limited")]
+    clock.forward(s=18 * 3600 + 1)
+    await run_dry(worker)
+    assert (post.arrived, states(town)) == ([], [("failed", "expired")])
+
+
 async def test_a_refusal_is_final_and_says_why(town: Town, worker: Worker, post: Post) -> None:
     reply(town)
     post.before = [Permanent("mailbox_unknown")]

@@ -15,6 +15,7 @@ for oneself, how long a log is kept, limits on the number of calls, real tokens.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,8 +41,12 @@ class Convo:
 class BlueskyChat(ApiServer):
     """`async with BlueskyChat() as server`: the team's account and whoever writes to it."""
 
-    def __init__(self) -> None:
-        super().__init__(self._answer)
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(self.answer)
+        self._now = now
+        self.password = PASSWORD
+        self.signed_out = False
+        """No session goes on: only the password opens another."""
         self.convos: dict[str, Convo] = {}
         self.log: list[dict[str, Any]] = []
         self.names: dict[str, str] = {US: "stadsdeel.example"}
@@ -97,7 +102,7 @@ class BlueskyChat(ApiServer):
         self, convo: Convo, did: str, said: dict[str, Any], ago_s: float = 0
     ) -> dict[str, Any]:
         number = next(self._numbers)
-        made = datetime.now(UTC) - timedelta(seconds=ago_s)
+        made = self._now() - timedelta(seconds=ago_s)
         message = {
             "$type": "chat.bsky.convo.defs#messageView",
             "id": f"3m{number:011}",
@@ -116,17 +121,21 @@ class BlueskyChat(ApiServer):
             {"$type": f"chat.bsky.convo.defs#{kind}", "rev": rev, "convoId": convo, **more}
         )
 
-    def _answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
+        """Answer one request."""
         name = request.path.removeprefix("/xrpc/")
         self.heard.append(name)
         if name == "com.atproto.server.createSession":
-            if request.json["password"] != PASSWORD:
+            if request.json["password"] != self.password:
                 return _error(401, "AuthenticationRequired")
+            self.ended = self.signed_out = False
             return self._session()
         if name == "com.atproto.server.refreshSession":
+            if self.signed_out:
+                return _error(400, "ExpiredToken")
             self.ended = False
             return self._session()
-        if self.ended:
+        if self.ended or self.signed_out:
             return _error(400, "ExpiredToken")
         if request.headers.get("authorization") != "Bearer access":
             return _error(401, "AuthMissing")

@@ -2,11 +2,12 @@
 
 Source: Matrix specification v1.15, Client-Server API (read 2026-11): "Login", "Getting events for a
 room" (state, joined_members, messages), "Sending events to a room", "Transaction identifiers" (of
-one device, for one endpoint), "Redactions", "Standard error response".
+one device, for one endpoint), "Redactions", "Content repository" (upload), "Standard error
+response".
 
 It is for simulations of thousands of histories, which would take a real server hours; the tests of
-the adapter play against Synapse. Not covered: syncing, invitations, federation, encryption, media,
-who may do what in a room, refresh tokens, and limits of any kind.
+the adapter play against Synapse. Not covered: syncing, invitations, federation, encryption, who may
+do what in a room, refresh tokens, and limits of any kind.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Homeserver:
         self.rooms: dict[str, Room] = {}
         self.tokens: dict[str, str] = {}
         """Token → device."""
+        self.media: dict[str, bytes] = {}
+        """What was uploaded, by its address."""
         self._now_ms = now_ms
         self._count = itertools.count(1)
         self._done: dict[tuple[str, str], str] = {}
@@ -91,6 +94,10 @@ class Homeserver:
             return _error(401, "M_UNKNOWN_TOKEN")
         if request.path == f"{CLIENT}/account/whoami":
             return Response(200, {"user_id": US, "device_id": self.tokens[token]})
+        if (request.method, request.path) == ("POST", "/_matrix/media/v3/upload"):
+            uri = f"mxc://{SERVER}/m{next(self._count)}"
+            self.media[uri] = request.body
+            return Response(200, {"content_uri": uri})
         found = re.fullmatch(rf"{CLIENT}/rooms/([^/]+)/(.+)", request.path)
         room = self.rooms.get(found[1]) if found else None
         if found is None or room is None or US not in room.members:

@@ -125,6 +125,8 @@ class Mastodon:
         self.posts: list[Post] = []
         self.notifications: list[tuple[str, Person, Post, datetime]] = []
         self.media: dict[str, dict[str, Any]] = {}
+        self.uploads: dict[str, bytes] = {}
+        """What was handed over, by the id of the medium."""
         self.pictures: dict[str, bytes] = {}
         """What lies at /media/NAME for people elsewhere."""
         self.tokens: dict[str, Person] = {}
@@ -642,7 +644,7 @@ class Mastodon:
             "description": description,
             "_bytes": len(content),
         }
-        self.media[media_id] = medium
+        self.media[media_id], self.uploads[media_id] = medium, content
         if self.habits.media_later:
             medium |= {"url": None, "_left": self.habits.media_later}
             return Json(medium, 202)

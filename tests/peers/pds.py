@@ -1,13 +1,13 @@
 """A Bluesky data server in small, written from the lexicons and from nothing else.
 
 Sources, read 2026-11: the lexicons com.atproto.server (createSession, refreshSession),
-com.atproto.repo (putRecord, getRecord), com.atproto.identity.resolveHandle and
+com.atproto.repo (putRecord, getRecord, uploadBlob), com.atproto.identity.resolveHandle and
 app.bsky.feed.getPosts as docs.bsky.app shows them; atproto.com/specs/xrpc for errors and
 atproto.com/specs/tid for record keys.
 
 It is for simulations of thousands of histories, which would take the real servers hours; the tests
-of the adapter play against those. Not covered: notifications, blobs, other people's repositories,
-the delay with which the app view follows, labels, and limits of any kind.
+of the adapter play against those. Not covered: notifications, what becomes of blobs, other people's
+repositories, the delay with which the app view follows, labels, and limits of any kind.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Pds:
         self.password = password
         self.records: dict[str, Record] = {}
         """All posts by their address, in the order in which they appeared."""
+        self.blobs: dict[str, bytes] = {}
+        """What was uploaded, by its address."""
         self.access: set[str] = set()
         self.refresh: set[str] = set()
         self._now_ms = now_ms
@@ -108,6 +110,8 @@ class Pds:
                 return _error(400, "HandleNotFound")
             case "POST", "com.atproto.repo.putRecord":
                 return self._put(request.json)
+            case "POST", "com.atproto.repo.uploadBlob":
+                return self._upload(request)
         return _error(501, "MethodNotImplemented")
 
     def _session(self) -> Response:
@@ -132,6 +136,13 @@ class Pds:
         view = {"uri": uri, "cid": record.cid, "author": author, "record": record.value}
         return [view | {"viewer": {}}]
 
+    def _upload(self, request: Request) -> Response:
+        cid = "bafk" + hashlib.sha256(request.body).hexdigest()[:40]
+        self.blobs[cid] = request.body
+        kind, size = request.headers["content-type"], len(request.body)
+        blob = {"$type": "blob", "ref": {"$link": cid}, "mimeType": kind, "size": size}
+        return Response(200, {"blob": blob})
+
     def _put(self, said: dict[str, Any]) -> Response:
         if said["repo"] != US or said["collection"] != POSTS:
             return _error(400, "InvalidRequest")
@@ -139,8 +150,16 @@ class Pds:
             return _error(400, "InvalidRequest")
         if len(said["record"]["text"]) > 300:
             return _error(400, "InvalidRecord")
+        if any(cid not in self.blobs for cid in pictures_of(said["record"])):
+            return _error(400, "InvalidRequest")
         record = self._keep(f"at://{US}/{POSTS}/{said['rkey']}", said["record"])
         return Response(200, {"uri": record.uri, "cid": record.cid})
+
+
+def pictures_of(record: dict[str, Any]) -> list[str]:
+    """Return the addresses of the pictures in a post."""
+    images = record.get("embed", {}).get("images", [])
+    return [one["image"]["ref"]["$link"] for one in images]
 
 
 def _error(status: int, name: str) -> Response:
