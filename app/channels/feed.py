@@ -70,15 +70,21 @@ class Feed(ReadOnly):
         got = await self._get(past.get("feed") or self._url, past)
         if got.status == 304:
             return Batch((), cursor)
-        if not is_feed(got.body) and (named := alternate_of(got.body, got.url)):
+        named = "" if is_feed(got.body) else await self._named(got)
+        if named:
             past = {"seen": past["seen"], "feed": named}
             got = await self._get(named, past)
         try:
             async with asyncio.timeout(PARSE_S):
                 items = await asyncio.to_thread(read, got.body, got.url, self._now_ms())
         except TimeoutError:
-            raise Temporary("site_slow", "parsing", account_wide=True) from None
+            # The thread goes on until it is done: there must never be many of them.
+            raise Temporary("site_slow", "parsing", POLL_S, account_wide=True) from None
         return self._batch(items, got, past)
+
+    async def _named(self, got: Fetched) -> str:
+        """Return the feed that a page names."""
+        return await asyncio.to_thread(alternate_of, got.body, got.url)
 
     async def _get(self, url: str, past: Mapping[str, Any]) -> Fetched:
         headers = {

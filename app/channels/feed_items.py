@@ -16,6 +16,8 @@ from app.channels.contract import Permanent
 from app.text.html import html_to_text
 
 MAX_ITEMS = 100
+MAX_TAGS = 100_000
+"""A parser takes a minute over a million of them, and does nothing else meanwhile."""
 MAX_TEXT_CHARS = 8_000
 MAX_TITLE_CHARS = 300
 MAX_NAME_CHARS = 200
@@ -50,8 +52,22 @@ def is_feed(body: bytes) -> bool:
     return _ROOT.search(body[:4_000]) is not None
 
 
+def tags_in(body: bytes) -> int:
+    """Count what a parser may take for a tag; what lies in CDATA it takes for text."""
+    count, at = 0, 0
+    while True:
+        begin = body.find(b"<![CDATA[", at)
+        end = body.find(b"]]>", begin) if begin >= 0 else -1
+        if end < 0:
+            return count + body.count(b"<", at)
+        count += body.count(b"<", at, begin)
+        at = end
+
+
 def read(body: bytes, url: str, now_ms: int) -> list[Item]:
-    """Return the newest items, oldest first. Raises Permanent("not_a_feed").
+    """Return the newest items, oldest first.
+
+    Raises Permanent("not_a_feed"), and "site_too_large" for what would take too long.
 
     Slow for a large feed: run it on a thread.
     """
@@ -59,6 +75,8 @@ def read(body: bytes, url: str, now_ms: int) -> list[Item]:
 
     if not is_feed(body):
         raise Permanent("not_a_feed")
+    if tags_in(body) > MAX_TAGS:
+        raise Permanent("site_too_large", "tags")
     # A file object: a string could be taken for an address or a path. What is HTML is cleaned by
     # ourselves, afterwards, and only of the items that are kept.
     parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)

@@ -19,7 +19,11 @@ MAX_OPEN_ELEMENTS = 300
 MAX_REPEATED = 500_000
 """Formatting elements that may have to be opened again, all together."""
 MAX_TAG_CHARS = 8_000
+MAX_REFERENCES = 50_000
+"""A "&" that begins no character reference is looked at again for each one behind it."""
 MAX_QUOTE_DEPTH = 20
+MAX_LOOKED_BACK = 100
+"""Pieces of a line in which the address behind a link may stand to be read."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -67,6 +71,8 @@ def html_to_text(html: str) -> str:
 
 def beyond_reason(html: str) -> bool:
     """Say whether reading this HTML as a browser would may cost quadratic time."""
+    if html.count("&") > MAX_REFERENCES:
+        return True
     opened: list[str] = []
     formatting: Counter[str] = Counter()
     repeated = 0
@@ -164,7 +170,7 @@ class _Writer(HTMLParser):
 
     def _end_link(self, href: str, written_before: int) -> None:
         """Write the address behind a link, when the reader could not see it."""
-        shown = "".join(self._line)
+        shown = "".join(self._line[-MAX_LOOKED_BACK:])
         bare = href.removeprefix("mailto:").removeprefix("https://").removeprefix("http://")
         if self._written == written_before or not href.startswith(("http://", "https://")):
             return

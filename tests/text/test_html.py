@@ -54,6 +54,8 @@ def test_it_never_raises(html: str) -> None:
         ("<div>" * 299 + "x" + "</div>" * 299) * 100,
         "<table><tr>" * 40_000,
         "<div></x>" * 50_000,
+        "&" * 500_000,
+        "<a href=http://x>y</a>" * 22_500,
         "<p>" + "".join(f"<b class=x{n}>" for n in range(299)) + "</p>" + "<p>x" * 100_000,
     ],
     ids=lambda evil: evil[:12],
