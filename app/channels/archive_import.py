@@ -101,7 +101,7 @@ def read(path: Path, now_ms: int, ours: Collection[str] = ()) -> Archive:
         raise BadArchive(f"{name} is not in the form that is described: {_brief(error)}") from None
     if not threads:
         raise BadArchive(f"There is no message in {name}.")
-    return Archive(platform[:MAX_NAME_CHARS], threads)
+    return Archive(_storable(platform)[:MAX_NAME_CHARS], threads)
 
 
 def _brief(error: Exception) -> str:
@@ -143,6 +143,9 @@ def read_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, most: int = 0)
     name = ascii(member.filename)[1:-1][:200]
     if member.flag_bits & 1:
         raise BadArchive("It is locked with a password.")
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # What others unpack has no bound, and no two kinds of damage the same error.
+        raise BadArchive(f"{name} is compressed in another way than Deflate.")
     if (member.external_attr >> 16) & 0o170000 == 0o120000:
         raise BadArchive(f"{name} is a link and not a file.")
     most = min(most or MAX_READ_BYTES, max(member.compress_size, 1_000) * MAX_RATIO)
@@ -240,7 +243,7 @@ def old_of(name: Any, at: Any, author: Any, text: Any, ours: bool) -> Old:
 
 def _name(value: Any) -> str:
     """Return an id as text. Raises ValueError for none at all."""
-    name = str(value if value is not None else "").strip()
+    name = _storable(str(value if value is not None else "")).strip()
     if not name or isinstance(value, dict | list):
         raise ValueError
     return name

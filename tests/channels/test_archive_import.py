@@ -228,6 +228,28 @@ def test_many_files_a_link_and_a_file_given_twice_are_refused(tmp_path: Path) ->
         read(many, NOW_MS)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_is_squeezed_in_a_way_that_has_no_bound_is_refused(
+    tmp_path: Path, method: int
+) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as made:
+        made.writestr("archive.json", hyves(message("1")))
+    with pytest.raises(BadArchive, match="another way"):
+        read(tmp_path / "x.zip", NOW_MS)
+
+
+def test_names_that_no_database_keeps_come_in_without_what_it_cannot(
+    db: Database, imports: Import, tmp_path: Path
+) -> None:
+    threads = [{"id": "k\0\ud800", "messages": [message("m\0\ud800", author="Jan\ud800\0")]}]
+    body = hyves(conversations=threads, platform="Hyves\0\ud800")
+    imports(zipped(tmp_path / "h.zip", archive__json=body))
+    (kept,) = stored(db)
+    assert (kept.external_id, kept.sender_name) == ("m?", "Jan?")
+    imports(zipped(tmp_path / "h.zip", archive__json=body))
+    assert len(stored(db)) == 1
+
+
 @pytest.mark.parametrize("raw", [b"", b"PK", b"PK\x03\x04" + b"\0" * 100, b"%PDF-1.7"])
 def test_what_is_no_zip_is_refused(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "x.zip").write_bytes(raw)
