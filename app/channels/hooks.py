@@ -2,14 +2,20 @@
 
 A call is nobody until its adapter has found the platform's signature over the raw body. No session
 counts here, so the check on other sites does not hold for these paths either.
+
+A signature does not say when it was made. So what was called is known again for a week and a day,
+longer than platforms repeat a call (Meta: seven days); a call that somebody kept and sends once
+more brings no old wording back.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy import text
 from sqlmodel import Session
 
 from app.channels import intake, registry
@@ -36,6 +42,14 @@ log = logging.getLogger(__name__)
 
 CALLS, PERIOD_S = 1200, 60
 BAD, BAD_PERIOD_S = 60, 600
+KNOWN_MS = 8 * 24 * 3600 * 1000
+
+# With the other counts by period: forgotten when that is over, without a table of its own.
+_KNOWS = "SELECT count FROM rate_count WHERE key = :key AND period > :now_ms"
+_KEEP = text(
+    "INSERT INTO rate_count (key, period, count) VALUES (:key, :until_ms, 1)"
+    " ON CONFLICT (key, period) DO NOTHING"
+)
 
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -71,6 +85,10 @@ async def call(request: Request, account_id: Id) -> Response:
         if not isinstance(adapter, Receiver):
             raise NotFound
         items = adapter.parse(_inbound(request, body))
+        name = f"call {account_id} {hashlib.sha256(body).hexdigest()}"
+        state = request.app.state
+        if await state.db.all(_KNOWS, {"key": name, "now_ms": state.clock.now_ms()}):
+            return Response(status_code=200)
         if isinstance(adapter, Completing):
             items = await adapter.complete(items)
     except (Temporary, SignedOut) as error:
@@ -84,12 +102,14 @@ async def call(request: Request, account_id: Id) -> Response:
         raise BadRequest from None
     finally:
         await adapter.close()
-    await take(request, account_id, items)
+    await take(request, account_id, items, name)
     return Response(status_code=200)
 
 
-async def take(request: Request, account_id: str, items: list[Incoming | DeliveryReport]) -> None:
-    """Store what was believed, by the same way as what is fetched."""
+async def take(
+    request: Request, account_id: str, items: list[Incoming | DeliveryReport], name: str
+) -> None:
+    """Store what was believed, by the same way as what is fetched, and that it was called."""
     state = request.app.state
     max_bytes = state.settings.max_photo_bytes
     ready = await asyncio.to_thread(lambda: intake.prepare_all(items, max_bytes=max_bytes))
@@ -103,6 +123,7 @@ async def take(request: Request, account_id: str, items: list[Incoming | Deliver
         account = session.get_one(Account, account_id)
         if missing is not None:
             health.add_gap(session, account, missing)
+        session.execute(_KEEP, {"key": name, "until_ms": now_ms + KNOWN_MS})
         if account.health not in {"signed_out", "cannot_read"}:
             # That a platform calls us says nothing about whether it lets us in.
             health.reads(session, account, now_ms=now_ms)

@@ -18,6 +18,9 @@ from app.channels.contract import DeliveryReport, Incoming, IncomingKind, Perman
 from app.channels.platform_http import dig_dict, dig_int, dig_list, dig_text
 
 FILES = ("image", "video", "audio", "document", "sticker")
+OLD_MS = 8 * 24 * 3600 * 1000
+"""Meta repeats a call for seven days; what is older was kept by somebody and sent once more."""
+
 SILENT = {"system", "request_welcome"}
 """Kinds that nobody wrote."""
 
@@ -90,6 +93,8 @@ def _message(call: Call, message: Any, people: list[dict[str, Any]], now_ms: int
     kind, wamid = dig_text(message, "type"), dig_text(message, "id")
     # A group has rules of its own for answering; nobody is answered there by mistake.
     if not wamid or kind in SILENT or dig_text(message, "group_id"):
+        return
+    if 0 < dig_int(message, "timestamp") * 1000 < now_ms - OLD_MS:
         return
     person = _writer(message, people)
     address = _address(message, person)

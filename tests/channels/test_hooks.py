@@ -69,6 +69,17 @@ async def test_a_signed_call_becomes_a_conversation_once(noord: Neighbourhood) -
     assert account.health == "working"
 
 
+async def test_a_call_that_was_kept_and_is_sent_once_more_brings_no_old_wording_back(
+    noord: Neighbourhood,
+) -> None:
+    first = [shout("Wie komt?", kind="edit", at_ms=2)]
+    await calls(noord, [shout()])
+    await calls(noord, first)
+    await calls(noord, [shout("Laat maar.", kind="edit", at_ms=3)])
+    assert (await calls(noord, first)).status_code == 200
+    assert [one.text for one in messages(noord) if one.direction == "in"] == ["Laat maar."]
+
+
 async def test_a_call_that_brings_something_wrong_half_way_changes_nothing(
     noord: Neighbourhood,
 ) -> None:
@@ -126,7 +137,8 @@ async def test_who_calls_what_is_not_there_leaves_nothing_behind(noord: Neighbou
         assert (await http.get(f"/hooks/nobody-{number}?challenge=x")).status_code == 404
     assert noord.town.db.read_now(counted) == before
     await calls(noord, [shout()])
-    assert noord.town.db.read_now(counted) == before + 1
+    # How often it calls, and what it called.
+    assert noord.town.db.read_now(counted) == before + 2
 
 
 async def test_an_account_that_is_off_takes_no_call(noord: Neighbourhood) -> None:

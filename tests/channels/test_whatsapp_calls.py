@@ -287,3 +287,15 @@ async def test_what_was_not_approved_in_these_words_is_refused(
     (result,) = town.does(town.anna, op("reply", conversation, 1, **(said | change)))
     assert (result["outcome"], result["reason"]) == ("rejected", reason)
     assert town.db.read_now(lambda session: session.exec(select(Delivery)).all()) == []
+
+
+async def test_a_call_that_is_older_than_meta_repeats_says_nothing(
+    neighbourhood: Neighbourhood, platform: WhatsApp
+) -> None:
+    week_s = 7 * 24 * 3600
+    for number, age_s in enumerate((week_s, week_s + 2 * 24 * 3600)):
+        old = str(platform.now_s - age_s)
+        assert await calls(neighbourhood, platform.writes(FATMA, f"{number}", timestamp=old)) == 200
+    query = select(Message.text).where(Message.account_id == "wa", Message.direction == "in")
+    found = neighbourhood.town.db.read_now(lambda session: list(session.exec(query)))
+    assert found == ["0"]
