@@ -71,13 +71,14 @@ async function checkOnce({ stored, maybe, discarded, perhapsDiscarded, leaving, 
 }
 
 /** What was withdrawn never takes effect, and of several versions of the same words one does. */
-async function checkTakenBack({ stored, maybe, withdrawn, dismissed, truth, phones }, { outboxOf }) {
+async function checkTakenBack({ stored, maybe, withdrawn, replaced, dismissed, truth, phones }, { outboxOf }) {
   const happened = new Set(Object.values(truth.messages).flat().map((message) => message.id));
   const here = new Map();
   for (const phone of phones) here.set(phone, await outboxOf(phone));
   for (const [op_id, { payload, kind }] of [...stored, ...maybe]) {
     if (!COMPOSED.has(kind) || !happened.has(op_id)) continue;
-    const both = payload.supersedes?.find((earlier) => happened.has(earlier));
+    const earlier = [...(payload.supersedes ?? []), ...(replaced.get(op_id) ?? [])];
+    const both = earlier.find((each) => happened.has(each));
     if (both) throw new Broken('taken back', `${both} took effect beside ${op_id}, which replaces it`);
   }
   for (const { phone, versions } of withdrawn) {

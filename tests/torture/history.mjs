@@ -43,6 +43,8 @@ export function createHistory(world) {
     /** Taken back while they may have been on their way: sent or not, but in one version. */
     leaving: new Set(),
     withdrawn: [],
+    /** What a reply took the place of, in all its versions, by the reply that did. */
+    replaced: new Map(),
     dismissed: new Set(),
     perhapsDiscarded: new Set(),
     /** What residents wrote and the server confirmed. */
@@ -149,7 +151,9 @@ export function createHistory(world) {
     tab.storing.set(op_id, known);
     const entry = await store({ ...op, op_id });
     tab.storing.delete(op_id);
-    if (entry) history.stored.set(op_id, { ...known, n: entry.n });
+    // What a reply in the stead of another replaces is decided as it is stored.
+    const payload = history.replaced.has(op_id) ? entry?.payload : known.payload;
+    if (entry) history.stored.set(op_id, { ...known, payload, n: entry.n });
     return entry !== null;
   }
 
@@ -232,7 +236,9 @@ export function createHistory(world) {
     // She reads there that it was too late, or lets it be sent after all.
     if (entry.kind === 'withdraw') for (const op_id of entry.payload.op_ids) history.dismissed.add(op_id);
     try {
-      if (entry.state === 'waiting' && entry.attempts > 0 && (entry.kind === 'reply' || entry.kind === 'note')) {
+      if (entry.kind === 'reply' && entry.result?.reason !== 'already_sent' && chance(0.25)) {
+        await replace(tab, entry);
+      } else if (entry.state === 'waiting' && entry.attempts > 0 && (entry.kind === 'reply' || entry.kind === 'note')) {
         await takeBack(tab, entry);
       } else if (entry.state === 'held' && entry.result.reason !== 'already_sent' && chance(0.6)) {
         // Impatient, or unsure whether it was heard: she may press it in each tab that she has open.
@@ -253,6 +259,21 @@ export function createHistory(world) {
     const based_on = head?.position ?? then;
     const again = ({ op_id }) => tab.store.sendAnyway(held, { op_id, based_on });
     return takeOut(tab, held, () => enqueue(tab, { kind, conversation_id, payload, based_on, keep_draft: true }, again));
+  }
+
+  /** Another reply goes in the stead of one that waits or was refused; her own words are a draft again. */
+  async function replace(tab, { op_id: old, conversation_id, payload: before, based_on: then }) {
+    const head = [...tab.store.list({}), ...tab.store.list({ filter: 'closed' })].find(({ id }) => id === conversation_id);
+    const based_on = head?.position ?? then;
+    const payload = { text: say(), attachments: [] };
+    history.leaving.add(old);
+    const kept = await enqueue(tab, { kind: 'reply', conversation_id, payload, based_on }, ({ op_id }) => {
+      history.replaced.set(op_id, [...(before.supersedes ?? []), old]);
+      return tab.store.instead(old, { op_id, payload, based_on });
+    });
+    if (!kept || tab.life.dead) return;
+    const draft = await tab.store.draft(conversation_id);
+    if (tab.phone.tabs.size === 1 && !draft?.text.includes(before.text)) throw new Broken('drafts', `"${before.text}" is gone from ${tab.phone.name}`);
   }
 
   /** Words that may be on their way: dropped, or sent anew in another version. */

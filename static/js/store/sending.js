@@ -116,10 +116,10 @@ export function createSending(parts) {
     /**
      * Another reply in the stead of one that waits or was refused. Resolves with what was stored; null when it had arrived.
      * @param {string} op_id
-     * @param {{payload: Record<string, any>, based_on: number}} reply
+     * @param {{payload: Record<string, any>, based_on: number, op_id?: string}} reply
      */
     async instead(op_id, reply) {
-      const given = { ...reply, op_id: newId(), now: env.now(), tab: tabId };
+      const given = { op_id: newId(), ...reply, now: env.now(), tab: tabId };
       const entry = await back((to) => to.instead(outboxDisk, op_id, given));
       wake();
       return entry;

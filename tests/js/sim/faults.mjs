@@ -314,6 +314,19 @@ export const FAULTS = [
     put: `      const op_ids = [op_id];`,
   },
   {
+    name: 'a reply in the stead of another does not say what it replaces',
+    file: 'taking-back.js',
+    find: `        payload: earlier.length ? { ...given.payload, supersedes: earlier } : given.payload,`,
+    put: `        payload: given.payload,`,
+  },
+  {
+    name: 'a reply in the stead of another throws her own words away',
+    file: 'taking-back.js',
+    find: `      if (payload.approved) remove(tx, entry);
+      else await toDraft(tx, { ...entry, payload }, given);`,
+    put: `      remove(tx, entry);`,
+  },
+  {
     name: 'words taken back belong to every tab',
     file: 'taking-back.js',
     find: `    updated_ms: now,

@@ -59,6 +59,8 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
   const withdrawn = new Map();
   /** Dropped as well, and the asking was over before anybody looked. */
   const unasked = new Set();
+  /** What a reply took the place of, in all its versions, by the reply that did. */
+  const replaced = new Map();
   /** Perhaps sent, and not answered, when the server forgot their photos: that is for their writer to see. */
   const forgotten = new Set();
   /** Words that a draft was resolved to hold, by phone and key; gone when she gave them to the outbox. */
@@ -139,7 +141,8 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
       (entry) => {
         tab.storing.delete(op_id);
         if (!entry) return null;
-        stored.set(op_id, { ...known, n: entry.n });
+        const payload = known.stead ? entry.payload : known.payload;
+        stored.set(op_id, { ...known, payload, n: entry.n });
         if (key && op.payload.text?.startsWith(phone.drafts.get(key)?.said))
           phone.drafts.delete(key);
         return entry;
@@ -314,6 +317,8 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
         // Impatient, or unsure whether it was heard: she may press it in each tab that she has open.
         const pressed = [...tab.phone.tabs].filter((each) => each.store && (each === tab || chance(0.7)));
         await Promise.all(pressed.map((each) => sendAnyway(each, entry)));
+      } else if (entry.kind === 'reply' && entry.result?.reason !== 'already_sent' && chance(0.3)) {
+        await stead(tab, entry);
       } else if (chance(0.5)) {
         leaving.add(entry.op_id);
         if (await tab.store.discard(entry.op_id)) discarded.add(entry.op_id);
@@ -356,6 +361,7 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
     takenBack.add(op_id);
     try {
       if (chance(0.5)) await withdraw(tab, entry);
+      else if (kind === 'reply' && chance(0.3)) await replace(tab, entry);
       else await supersede(tab, entry, key);
     } catch (error) {
       if (error.constructor.name !== 'PossiblySent' && error.name !== 'QuotaExceededError')
@@ -363,6 +369,38 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
     } finally {
       tab.composing.delete(key);
     }
+  }
+
+  /** Another reply goes in the stead of one that waits or was refused; her own words are a draft again. */
+  async function stead(tab, entry) {
+    const key = entry.conversation_id;
+    tab.composing ??= new Set();
+    if (tab.composing.has(key)) return;
+    tab.composing.add(key);
+    await replace(tab, entry).finally(() => tab.composing.delete(key));
+  }
+
+  async function replace(tab, entry) {
+    const { op_id: old, conversation_id, payload: before } = entry;
+    leaving.add(old);
+    takenBack.add(old);
+    const head = tab.store.list({ filter: 'all' }).find(({ id }) => id === conversation_id);
+    const based_on = head?.position ?? entry.based_on;
+    const payload = { text: text(), attachments: [], ...(chance(0.5) && { approved: { name: 'klaar' } }) };
+    const op = { kind: 'reply', conversation_id, payload, based_on, keep_draft: true, stead: true };
+    const kept = await enqueue(tab, op, ({ op_id }) => {
+      replaced.set(op_id, [...(before.supersedes ?? []), old]);
+      return tab.store.instead(old, { op_id, payload, based_on });
+    });
+    if (!kept) return;
+    if (kept.payload.supersedes?.includes(old)) checkVersions(entry, kept.payload.supersedes);
+    else discarded.add(old);
+    if (before.approved) return;
+    const draft = await tab.store.draft(conversation_id);
+    // Another tab may have begun anew in the same composer.
+    if (tab.phone.tabs.size > 1 && !draft?.text.includes(before.text)) return;
+    const said = draft?.text ?? before.text;
+    tab.phone.drafts.set(conversation_id, { said, tab, supersedes: draft?.fields?.supersedes, was: old });
   }
 
   /** Every version of these words that may be on its way is named. */
@@ -672,8 +710,11 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
     const said = new Map(server.effects.map((effect) => [effect.op_id, effect]));
     for (const [op_id, effect] of said) {
       const op = stored.get(op_id) ?? maybe.get(op_id);
+      // What a reply replaces is decided as it is stored; a phone that ended then does not tell.
+      const { supersedes } = effect.payload;
+      const written = op.stead && !stored.has(op_id) && supersedes ? { ...op.payload, supersedes } : op.payload;
       if (
-        canonicalText(effect.payload) !== canonicalText(op.payload) ||
+        canonicalText(effect.payload) !== canonicalText(written) ||
         effect.c !== op.conversation_id
       ) {
         throw new Broken('as written', op_id);
@@ -700,7 +741,7 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
       if (slipped) throw new Broken('taken back', `${slipped} took effect beside ${what}`);
     };
     for (const { op_id, payload } of server.effects)
-      ended(payload.supersedes ?? [], `${op_id}, which replaces it`);
+      ended([...(payload.supersedes ?? []), ...(replaced.get(op_id) ?? [])], `${op_id}, which replaces it`);
     for (const [op_id, { kind, payload }] of stored) {
       if (kind === 'withdraw' && server.ledger.get(op_id)?.outcome === 'applied')
         ended(payload.op_ids, `${op_id}, which withdrew it`);
@@ -752,9 +793,9 @@ export async function runHistory({ client, seed, Server = ModelServer, actions =
       const sent = [...stored.values(), ...maybe.values()].filter(
         (op) => op.phone === phone && exists(op),
       );
-      for (const [key, { said, supersedes = [] }] of phone.drafts) {
+      for (const [key, { said, supersedes = [], was }] of phone.drafts) {
         const kept = drafts.get(key)?.text ?? '';
-        const went = (op) => op.payload.text?.startsWith(said) && !supersedes.includes(op.op_id);
+        const went = (op) => op.payload.text?.startsWith(said) && ![...supersedes, was].includes(op.op_id);
         if (!kept && !sent.some(went))
           throw new Broken('drafts', `"${said}" is gone from ${phone.name}`);
       }
