@@ -12,8 +12,6 @@ import argparse
 import asyncio
 import itertools
 import os
-import pickle
-import random
 import shutil
 import sys
 import tempfile
@@ -33,10 +31,9 @@ from app.db import Database  # noqa: E402
 from tests.peers import mail as mail_servers  # noqa: E402
 from tests.peers.mail import MailServers  # noqa: E402
 from tests.support import postgres  # noqa: E402
-from tests.torture import faults, towns  # noqa: E402
+from tests.torture import faults, playing, towns  # noqa: E402
 from tests.torture.lane import Lane, Tally, Zygote, hatch, reader_of  # noqa: E402
 
-ENGINES = ("sqlite", "postgresql")
 ACTIONS = 22
 FAULT_HISTORIES = 240
 """After this many histories a planted fault counts as not found."""
@@ -62,31 +59,21 @@ class Ended:
 
 def main() -> int:
     """Play what was asked for; the exit code is 1 when a promise was broken."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--histories", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--only", choices=ENGINES)
-    parser.add_argument(
-        "--faults", nargs="*", metavar="NAME", help="planted faults, all by default"
-    )
-    args = parser.parse_args()
+    args = playing.arguments(__doc__).parse_args()
     lacking = mail_servers.missing()
     programs = postgres.programs()
     if lacking or programs is None:
         print(f"The simulation needs {lacking or 'PostgreSQL (Debian: postgresql)'}.")
         return 1
-    seed = args.seed if args.seed is not None else random.randrange(1, 10**6) * 1000
     began_s = time.monotonic()
-    engines = [args.only] if args.only else list(ENGINES)
-    tasks = _tasks(args, engines, seed)
-    # Said before anything can hang, so that a run that is cut off can be played again.
-    print(f"base seed {seed} (--seed {seed})", flush=True)
+    engines = playing.engines_of(args)
+    tasks = _tasks(args, engines, playing.seed_of(args))
     mail = MailServers()
     mail.start_dovecot()
     cluster = postgres.Cluster(programs) if "postgresql" in engines else None
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     try:
-        ended = [_join(child) for child in [_fork(t, folder, mail, cluster) for t in tasks]]
+        ended = [playing.join(child) for child in [_fork(t, folder, mail, cluster) for t in tasks]]
     finally:
         mail.stop()
         if cluster is not None:
@@ -97,8 +84,8 @@ def main() -> int:
 
 def _tasks(args: argparse.Namespace, engines: list[str], seed: int) -> list[Task]:
     if args.faults is None:
-        share = -(-args.histories // len(engines))
-        return [Task(engine, share, seed + i * 500_000_000) for i, engine in enumerate(engines)]
+        shares = playing.shares(engines, args.histories, seed)
+        return [Task(one.engine, one.histories, one.seed) for one in shares]
     wanted = args.faults or list(faults.PLANTED)
     return [
         Task(
@@ -111,38 +98,17 @@ def _tasks(args: argparse.Namespace, engines: list[str], seed: int) -> list[Task
     ]
 
 
-Child = tuple[int, int]
-
-
-def _fork(task: Task, folder: Path, mail: MailServers, cluster: postgres.Cluster | None) -> Child:
-    """Play a task in a process of its own; everything is imported already."""
-    there, here = os.pipe()
+def _fork(
+    task: Task, folder: Path, mail: MailServers, cluster: postgres.Cluster | None
+) -> playing.Child:
     mailboxes = [mail.mailbox() for _ in range(towns.COUNT)]
-    pid = os.fork()
-    if pid == 0:
-        os.close(there)
-        code = 1
-        try:
-            own = folder / task.engine
-            own.mkdir()
-            ended = _play(task, own, mail, mailboxes, cluster)
-            with os.fdopen(here, "wb") as pipe:
-                pickle.dump(ended, pipe)
-            code = 0
-        except BaseException as error:  # noqa: BLE001  (a forked process must not go on as its parent)
-            print(f"{task.engine}: {error!r}", flush=True)
-        finally:
-            os._exit(code)
-    os.close(here)
-    return pid, there
 
+    def play() -> Ended:
+        own = folder / task.engine
+        own.mkdir()
+        return _play(task, own, mail, mailboxes, cluster)
 
-def _join(child: Child) -> Ended | None:
-    pid, there = child
-    with os.fdopen(there, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
-    return pickle.loads(said) if said else None
+    return playing.fork(task.engine, play)
 
 
 def _play(
@@ -282,8 +248,7 @@ def _report(tasks: list[Task], ended: list[Ended | None], took_s: float) -> int:
             for failing, why in tally.failures:
                 print(f"BROKEN {_replay(task, failing)}: {why[:600]}")
     what = "planted faults not found" if any(task.faults for task in tasks) else "failed"
-    print(f"{played - broken} passed, {broken} {what} in {took_s:.0f} s (real processes)")
-    return 1 if broken else 0
+    return playing.close(played, broken, took_s, "real processes", what)
 
 
 if __name__ == "__main__":

@@ -12,18 +12,19 @@ from dataclasses import replace
 from functools import cache, wraps
 from typing import Any
 
-from app.channels import bluesky_send, bluesky_text, forum, mastodon_send, social_http
+from app.channels import bluesky_chat, bluesky_send, bluesky_text, forum, mastodon_send, social_http
 from app.channels.contract import Permanent, Temporary, Unconfirmed
 from app.channels.forum_api import ForumApi
 from app.channels.matrix import MatrixChannel
 from app.channels.platform_http import PlatformApi
 from app.channels.telegram import TelegramChannel
 from app.channels.whatsapp import WhatsAppChannel
+from app.channels.x import XChannel
 from app.delivery import attempts, worker
 from app.delivery.attempts import Outcome
 from app.delivery.worker import Worker
 from app.ids import uuid7
-from tests.torture.channels import history, places
+from tests.torture.channels import history, net, places
 from tests.torture.faults import WORKER, Fault, put, tell_which_worker
 
 PLANTED: dict[str, Fault] = {}
@@ -47,7 +48,7 @@ def fault(name: str, engine: str = "sqlite") -> Callable[[Callable[[], None]], C
 
 def only(*kinds: str) -> None:
     """Play on these platforms only, where the fault is."""
-    put(history, "KINDS", tuple(kind for kind in places.KINDS if kind.kind in kinds))
+    put(history, "KINDS", tuple(one for one in places.KINDS if (one.name or one.kind) in kinds))
 
 
 @fault("what may be out is sent again without looking")
@@ -164,7 +165,7 @@ def _always_temporary() -> None:
         except Unconfirmed as error:
             raise Temporary(error.code, error.detail) from None
 
-    only("telegram", "whatsapp", "x")
+    only("telegram", "whatsapp", "x", "x-messages")
     put(PlatformApi, "ask", ask)
 
 
@@ -192,6 +193,79 @@ def _any_post() -> None:
     only("discourse", "nodebb")
     put(forum.Forum, "find", find)
     put(worker, "_is_anothers", lambda *_given: False)
+
+
+@fault("forums: a 503 is believed whoever says it")
+def _gateway_believed() -> None:
+    async def after_all(_self: forum.Forum, _reply: Any) -> None:
+        return None
+
+    only("discourse", "nodebb")
+    put(forum.Forum, "_after_all", after_all)
+
+
+@fault("Bluesky: nobody looks in a chat before writing there again")
+def _unseen_chat() -> None:
+    async def look(_self: bluesky_chat.Chat, _chat: str, _reply: Any) -> None:
+        return None
+
+    only("bluesky-chat")
+    put(bluesky_chat.Chat, "_look", look)
+
+
+@fault("X: only posts are looked through, so a direct message is never found")
+def _unseen_message() -> None:
+    really = XChannel.find
+
+    async def find(self: XChannel, reply: Any) -> Any:
+        found = await really(self, reply)
+        return None if " " in reply.recipient else found
+
+    only("x-messages")
+    put(XChannel, "find", find)
+
+
+@fault("Mastodon, Bluesky: a reply goes without its picture when that is not taken")
+def _without_picture() -> None:
+    def bare(sending: Any) -> None:
+        really = sending._prepare
+
+        async def prepare(self: Any, reply: Any) -> Any:
+            try:
+                return await really(self, reply)
+            except Temporary:
+                return await really(self, replace(reply, attachments=()))
+
+        put(sending, "_prepare", prepare)
+
+    only("mastodon", "bluesky")
+    bare(mastodon_send.Sending)
+    bare(bluesky_send.Sending)
+
+
+@fault("Telegram: a photo whose answer is lost is sent again")
+def _photo_again() -> None:
+    really = TelegramChannel.send
+
+    async def send(self: TelegramChannel, reply: Any) -> Any:
+        try:
+            return await really(self, reply)
+        except Unconfirmed:
+            if not reply.attachments:
+                raise
+            return await really(self, reply)
+
+    only("telegram")
+    put(TelegramChannel, "send", send)
+
+
+@fault("a platform that wants to be left alone for years is obeyed")
+def _obeyed() -> None:
+    # Also when its writer should long have heard that it came too late.
+    only("telegram", "whatsapp", "x", "x-messages", "matrix")
+    put(net, "WEATHER", ("429",))
+    put(attempts, "MAX_LIMIT_MS", 10**15)
+    put(worker, "max", lambda *_given: 10**15)
 
 
 @fault("what cannot be looked up counts as sent")

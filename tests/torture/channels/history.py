@@ -27,12 +27,12 @@ from app.delivery import service, worker
 from app.delivery.attempts import LOOK_AGAIN_MS
 from app.delivery.models import Delivery
 from app.delivery.worker import Worker
-from app.inbox.models import Conversation, Message
+from app.inbox.models import Attachment, AttachmentData, Conversation, Message
 from app.sync import operations
 from tests.support.town import PADDEPOEL, Town, op
 from tests.torture.channels import net, world
 from tests.torture.channels.net import Line
-from tests.torture.channels.places import KINDS, URLS, Place
+from tests.torture.channels.places import KINDS, URLS, Place, picture, shown
 from tests.torture.channels.world import Process, WorldClock, WorldDatabase
 from tests.torture.faults import put
 
@@ -53,12 +53,15 @@ GAPS_S = (0.0, 0.01, 0.1, 0.4, 2.0, 8.0, 30.0, 90.0, 240.0, 900.0)
 STOCK = ("Dank u wel, wij kijken ernaar.", "De ploeg is onderweg.")
 """What coordinators say more than once."""
 
+PHOTO_SHARE = 0.3
+"""How many of the replies that may carry a photo do."""
+
 DEEDS = {
     "reply": 13,
     "ask": 3,
     "go_on": 2,
-    "edit": 1,
-    "delete": 1,
+    "edit": 1.5,
+    "delete": 1.5,
     "weather": 4,
     "calm": 1,
     "expire": 1,
@@ -113,7 +116,6 @@ class Lane:
     db: WorldDatabase
     town: Town
     workers: int = 1
-    played: int = 0
 
 
 class History:
@@ -121,6 +123,7 @@ class History:
 
     def __init__(self, lane: Lane, seed: int, clock: Clock, *, deeds: int = 0) -> None:
         self.chance = random.Random(seed)
+        self._seed = seed
         self.clock = clock
         self.diary = Diary()
         self.places: dict[str, Place] = {}
@@ -137,6 +140,7 @@ class History:
         """The accounts at which a question was deleted or moved away."""
         self._known: dict[str, set[str]] = {}
         self._texts = 0
+        self._pictures = 0
         self._last: dict[str, str] = {}
         self._over = False
         self.deaths = 0
@@ -237,7 +241,9 @@ class History:
             if asyncio.get_running_loop().time() > end_s:
                 self.diary.wrong.append(f"never settled: {left}")
                 break
-            await asyncio.sleep(60)
+            # To what is due next, and no further than an hour: something may still be on its way.
+            due_s = (self._db.read_now(self._next_ms) - self.clock.now_ms()) / 1000
+            await asyncio.sleep(min(max(60, due_s), 3600))
         await asyncio.sleep(300)  # what still was on its way to a platform
         await self._read_all()
         self._over = True
@@ -255,13 +261,12 @@ class History:
 
     def _open_accounts(self) -> None:
         kinds = self.chance.sample(KINDS, min(len(KINDS), self.chance.randint(2, 4)))
-        self._lane.played += 1
         net.lines.clear()
 
         def add(session: Session) -> None:
             for at, kind in enumerate(kinds):
                 place = kind(self.clock.now_ms, self.chance)
-                account_id = f"{place.kind}-{self._lane.played}"
+                account_id = f"{place.name or place.kind}-{self._seed}"
                 port = 1_000 + at
                 line = Line(self._answering(account_id, place), self.chance, self.clock.now_ms)
                 self.places[account_id], self.lines[account_id] = place, line
@@ -333,7 +338,8 @@ class History:
 
         async def watched_find(reply: Any) -> Receipt | None:
             struck, waiting = line.struck, line.on_its_way
-            there = self._stands(account.id, reply.recipient, reply.text)
+            pictures = tuple(shown(file.content) for file in reply.attachments)
+            there = self._stands(account.id, reply.recipient, reply.text, pictures)
             asked = line.heard
             found: Receipt | None = await find(reply)
             self.diary.looks[reply.delivery_id] += 1
@@ -350,9 +356,9 @@ class History:
         opened: Adapter = adapter
         return opened
 
-    def _stands(self, account_id: str, to: str, text: str) -> int:
+    def _stands(self, account_id: str, to: str, text: str, pictures: tuple[str, ...]) -> int:
         said = self.places[account_id].said()
-        return sum(one.to == to and one.text == text for one in said)
+        return sum((one.to, one.text, one.pictures) == (to, text, pictures) for one in said)
 
     def moved(self, session: Session, delivery: Delivery, before: str) -> None:
         """Hear of a step that a delivery takes; at `sent` it has to stand there."""
@@ -366,7 +372,8 @@ class History:
         self._news.set()
         if delivery.state not in {"sent", "delivered"}:
             return
-        stands = self._stands(delivery.account_id, delivery.recipient, message.text)
+        pictures = pictures_of(session, message.id)
+        stands = self._stands(delivery.account_id, delivery.recipient, message.text, pictures)
         if not stands and not self._window_over(session, message):
             self.diary.wrong.append(
                 f"{place.kind}: {message.text!r} was called sent and does not stand there"
@@ -386,6 +393,21 @@ class History:
 
     def _one(self) -> str:
         return self.chance.choice(list(self.places))
+
+    def _one_waiting(self) -> str:
+        """Return an account in which a reply waits, mostly, if there is one."""
+        query = (
+            select(Delivery.account_id)
+            .where(
+                col(Delivery.account_id).in_(list(self.places)),
+                col(Delivery.state).in_(["queued", "sending"]),
+            )
+            .order_by(col(Delivery.id))
+        )
+        waiting = self._db.read_now(lambda session: session.exec(query).all())
+        return (
+            self.chance.choice(waiting) if waiting and self.chance.random() < 0.7 else self._one()
+        )
 
     def _take(self, account_id: str, items: list[Incoming | DeliveryReport]) -> None:
         self._db.write_now(lambda session: self._take_in(session, account_id, items))
@@ -410,13 +432,13 @@ class History:
         await self._db.write(lambda session: self._take_in(session, account_id, items))
 
     async def _edit(self) -> None:
-        account_id = self._one()
+        account_id = self._one_waiting()
         place = self.places[account_id]
         items = place.edits(self.chance.choice(place.questions), self._words("Anders"))
         await self._db.write(lambda session: self._take_in(session, account_id, items))
 
     async def _delete(self) -> None:
-        account_id = self._one()
+        account_id = self._one_waiting()
         place = self.places[account_id]
         if len(place.questions) < 2:
             return
@@ -427,27 +449,62 @@ class History:
 
     async def _reply(self) -> None:
         found = self._db.read_now(self._conversations)
-        for conversation_id, account_id, position in self.chance.sample(
+        for conversation_id, account_id, position, room in self.chance.sample(
             found, min(len(found), self.chance.choice([1, 1, 1, 2, 3]))
         ):
             text = self._words("Antwoord")
             if self.chance.random() < 0.2:
                 text = self.chance.choice(STOCK)
-            reply = op("reply", conversation_id, position, text=text)
+            photos = self._photos(room)
+            reply = op("reply", conversation_id, position, text=text, **photos)
             prompt = self._expects(account_id)
             (result,) = await self._does(reply)
             if result["outcome"] == "applied":
                 self._last[reply.op_id] = conversation_id
-                if prompt and text not in STOCK:
+                if prompt and text not in STOCK and not photos:
                     self._watching.append(asyncio.create_task(self._prompt(account_id, text)))
 
-    def _conversations(self, session: Session) -> list[tuple[str, str, int]]:
+    def _photos(self, room: int) -> dict[str, Any]:
+        """Take photos for a reply, perhaps, where there is room for them."""
+        if not room or self.chance.random() > PHOTO_SHARE:
+            return {}
+        ids_ = [ids.uuid7() for _ in range(self.chance.randint(1, min(2, room)))]
+
+        def keep(session: Session) -> None:
+            for one in ids_:
+                self._pictures += 1
+                content = picture(self._pictures)
+                session.add(
+                    Attachment(
+                        id=one, uploader_id=self._lane.town.anna.person_id, media_type="image/jpeg",
+                        name="foto.jpg", size_bytes=len(content), have_bytes=len(content),
+                        width=1, height=1, created_at_ms=self.clock.now_ms(),
+                    )
+                )  # fmt: skip
+                session.flush()
+                session.add(AttachmentData(attachment_id=one, part="full", content=content))
+
+        self._db.write_now(keep)
+        seen = self.chance.random() < 0.5
+        return (
+            {"attachments": ids_, "alts": {ids_[0]: "Een kuil"}} if seen else {"attachments": ids_}
+        )
+
+    def _conversations(self, session: Session) -> list[tuple[str, str, int, int]]:
+        """Return id, account, position and how many photos a reply there may carry."""
         query = (
-            select(Conversation.id, Conversation.account_id, Conversation.position)
+            select(Conversation)
             .where(col(Conversation.account_id).in_(list(self.places)))
             .order_by(col(Conversation.created_at_ms), col(Conversation.id))
         )
-        return [(str(c), str(a), int(p)) for c, a, p in session.exec(query).all()]
+        return [
+            (one.id, one.account_id, one.position, self._room(one))
+            for one in session.exec(query).all()
+        ]
+
+    def _room(self, conversation: Conversation) -> int:
+        kind = self.places[conversation.account_id].kind
+        return registry.capabilities_of(kind, public=conversation.public).attachments
 
     def _expects(self, account_id: str) -> bool:
         """Say whether nothing stands in the way of what is sent by this account now."""
@@ -503,9 +560,10 @@ class History:
         if self.chance.random() < 0.5:
             await self._does(op("withdraw", conversation_id, op_ids=[earlier]))
             return
-        position = self._lane.town.conversation(conversation_id).position
+        conversation = self._lane.town.conversation(conversation_id)
+        position, photos = conversation.position, self._photos(self._room(conversation))
         text = self._words("Beter antwoord")
-        new = op("reply", conversation_id, position, text=text, supersedes=[earlier])
+        new = op("reply", conversation_id, position, text=text, supersedes=[earlier], **photos)
         await self._does(new)
 
     async def _resolve(self) -> None:
@@ -516,8 +574,9 @@ class History:
         message_id, conversation_id, account_id, to, text, state = self.chance.choice(found)
         if self.lines[account_id].on_its_way:
             return
-        stands = self._stands(account_id, to, text) > self._db.read_now(
-            lambda session: self._called_sent(session, account_id, to, text)
+        pictures = self._db.read_now(lambda session: pictures_of(session, message_id))
+        stands = self._stands(account_id, to, text, pictures) > self._db.read_now(
+            lambda session: self._called_sent(session, account_id, to, text, pictures)
         )
         if state == "uncertain":
             outcome = "sent" if stands else self.chance.choice(["retry", "failed"])
@@ -542,10 +601,12 @@ class History:
             for d, m in session.exec(query).all()
         ]
 
-    def _called_sent(self, session: Session, account_id: str, to: str, text: str) -> int:
+    def _called_sent(
+        self, session: Session, account_id: str, to: str, text: str, pictures: tuple[str, ...]
+    ) -> int:
         query = (
-            select(Delivery.id)
-            .join(Message, col(Message.id) == col(Delivery.message_id))
+            select(Message.id)
+            .join(Delivery, col(Message.id) == col(Delivery.message_id))
             .where(
                 Delivery.account_id == account_id,
                 Delivery.recipient == to,
@@ -553,7 +614,8 @@ class History:
                 col(Delivery.state).in_(["sent", "delivered", "sending"]),
             )
         )
-        return len(session.exec(query).all())
+        found = session.exec(query).all()
+        return sum(pictures_of(session, message_id) == pictures for message_id in found)
 
     async def _weather(self) -> None:
         line = self.lines[self._one()]
@@ -599,6 +661,17 @@ class History:
                 service.seen_at_channel(session, account_id, external_id, now_ms=now_ms)
 
         await self._db.write(take)
+
+
+def pictures_of(session: Session, message_id: str) -> tuple[str, ...]:
+    """Return the pictures of a reply, in their order."""
+    query = (
+        select(AttachmentData.content)
+        .join(Attachment, col(Attachment.id) == col(AttachmentData.attachment_id))
+        .where(Attachment.message_id == message_id, AttachmentData.part == "full")
+        .order_by(col(Attachment.id))
+    )
+    return tuple(shown(content) for content in session.exec(query).all())
 
 
 playing: list[History] = []
@@ -663,5 +736,10 @@ def told(lane: Lane, history: History) -> Counter[str]:
 
 
 def clear(lane: Lane) -> None:
-    """Let nothing of what was played be due any more."""
-    lane.db.write_now(lambda session: session.execute(sql("DELETE FROM delivery")))
+    """Leave nothing of what was played: what comes next must not depend on what came before."""
+
+    def work(session: Session) -> None:
+        for table in ("attachment", "delivery", "conversation", "resident"):
+            session.execute(sql(f"DELETE FROM {table}"))
+
+    lane.db.write_now(work)

@@ -14,7 +14,7 @@ from app.delivery.models import Delivery
 from app.delivery.states import STATES
 from app.inbox.models import Message
 from tests.torture.channels import history as played
-from tests.torture.channels.history import STOCK, History
+from tests.torture.channels.history import STOCK, History, pictures_of
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTLED = set(STATES) - {"queued", "sending"}
@@ -28,6 +28,7 @@ class Row:
     account: str
     to: str
     text: str
+    pictures: tuple[str, ...]
     state: str
     error: str
     external_id: str
@@ -55,28 +56,29 @@ def _rows(session: Session, accounts: list[str]) -> list[Row]:
         .order_by(col(Delivery.id))
     )
     return [
-        Row(d.id, d.account_id, d.recipient, m.text, d.state, d.error or "", d.external_id,
-            m.conversation_id, m.position)
+        Row(d.id, d.account_id, d.recipient, m.text, pictures_of(session, m.id), d.state,
+            d.error or "", d.external_id, m.conversation_id, m.position)
         for d, m in session.exec(query).all()
     ]  # fmt: skip
 
 
 def _counted(history: History, rows: list[Row]) -> list[str]:
     """Hold what stands at each platform against what its writers are told."""
-    told: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    told: dict[tuple[str, str, str, tuple[str, ...]], list[Row]] = defaultdict(list)
     for row in rows:
-        told[row.account, row.to, row.text].append(row)
-    stands: dict[tuple[str, str, str], int] = defaultdict(int)
+        told[row.account, row.to, row.text, row.pictures].append(row)
+    stands: dict[tuple[str, str, str, tuple[str, ...]], int] = defaultdict(int)
     for account, place in history.places.items():
         for one in place.said():
-            stands[account, one.to, one.text] += 1
+            stands[account, one.to, one.text, one.pictures] += 1
     wrong = []
     for key in sorted({*told, *stands}):
         states = [row.state for row in told[key]]
         there = stands[key]
         sent = sum(state in {"sent", "delivered"} for state in states)
         perhaps = sent + states.count("uncertain")
-        what = f"{key[0]}: {key[2]!r} to {key[1]} stands there {there} times, told {states}"
+        said = f"{key[2]!r} with {' and '.join(key[3]) or 'no picture'}"
+        what = f"{key[0]}: {said} to {key[1]} stands there {there} times, told {states}"
         if not states:
             wrong.append(f"nobody said this: {what}")
         elif there > perhaps and there > len(states):

@@ -13,10 +13,13 @@ its own, and each request on it may be struck by what `tests/support/proxy.py` k
     late           nothing comes back, and the platform does it long after whoever asked gave up
     slow           it takes nearly as long as anybody waits
     error, 502, 503, 504   this status, with a page of HTML; the platform never hears of it
-    error_after, 502_after, 504_after   the platform did it; a proxy answers this all the same
-    429            a limit, with Retry-After; the platform did nothing
+    error_after, 502_after, 503_after, 504_after   the platform did it; a gateway answers this
+    429            a limit; the platform did nothing
     portal         200 and a page of HTML; the platform never hears of it
     portal_after   the platform did it; the answer is replaced by that page
+
+A 429 and a 503 may name a time to wait: in seconds, none at all, as a date, a date that is over, or
+one that nobody can mean.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -41,9 +45,13 @@ from tests.torture.faults import put
 PAGE = b"<!doctype html><title>Even geduld</title><h1>Het ging niet.</h1>"
 
 BEFORE = ("hangs_up", "half", "silent", "error", "502", "503", "504", "429", "portal")
-AFTER = ("lost", "torn", "silent_after", "error_after", "502_after", "504_after", "portal_after")
+AFTER = (
+    "lost", "torn", "silent_after", "error_after", "502_after", "503_after", "504_after",
+    "portal_after",
+)  # fmt: skip
 LATE = ("late", "slow")
 WEATHER = (*BEFORE, *AFTER, *AFTER, *LATE)
+ABSURD_S = 99_999_999
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -218,8 +226,7 @@ class Stream(httpcore.AsyncNetworkStream):
                     await does(request)
                 self._say(_page(200))
             case "429":
-                wait_s = line.chance.choice([1, 7, 40, 300])
-                self._say(_limited(wait_s))
+                self._say(self._limited())
             case "none":
                 answer = await does(request)
                 await asyncio.sleep(0.002 + line.chance.random() * 0.15)
@@ -229,8 +236,30 @@ class Stream(httpcore.AsyncNetworkStream):
                 if after or status == "error_after":
                     await does(request)
                 number = 500 if status == "error" else int(status)
-                wait = f"retry-after: {line.chance.choice([5, 60])}\r\n" if number == 503 else ""
+                wait = f"retry-after: {self._wait()}\r\n" if number == 503 else ""
                 self._say(_page(number, wait))
+
+    def _wait(self) -> str:
+        """Return what stands behind `Retry-After`."""
+        chance, now_s = self._line.chance, self._line.now_ms() / 1000
+        return chance.choice(
+            [
+                *("1", "7", "40", "300"),
+                "0",
+                str(ABSURD_S),
+                formatdate(now_s + chance.choice([5, 600]), usegmt=True),
+                formatdate(now_s - 3600, usegmt=True),
+                chance.choice(["9" * 40, "-1", "straks"]),
+            ]
+        )
+
+    def _limited(self) -> bytes:
+        wait = self._wait()
+        # Telegram says it in its own words, which are a number.
+        wait_s = int(wait) if wait.isdecimal() and len(wait) < 10 else 5
+        body = {"ok": False, "error_code": 429, "description": "Too Many Requests: retry later"}
+        body["parameters"] = {"retry_after": wait_s}
+        return _told(Response(429, body, {"retry-after": wait}))
 
     def _say(self, raw: bytes) -> None:
         self._come.put_nowait(raw)
@@ -250,12 +279,6 @@ def _told(response: Response) -> bytes:
 def _page(status: int, more: str = "") -> bytes:
     head = f"HTTP/1.1 {status} Answer\r\n{more}content-type: text/html\r\n"
     return f"{head}content-length: {len(PAGE)}\r\n\r\n".encode() + PAGE
-
-
-def _limited(wait_s: int) -> bytes:
-    body = {"ok": False, "error_code": 429, "description": "Too Many Requests: retry later"}
-    body["parameters"] = {"retry_after": wait_s}
-    return _told(Response(429, body, {"retry-after": str(wait_s)}))
 
 
 class Backend(httpcore.AsyncNetworkBackend):

@@ -1,4 +1,4 @@
-"""The eight platforms behind one shape: what residents do there, and what we are seen to have said.
+"""The platforms behind one shape: what residents do there, and what we are seen to have said.
 
 A question comes in as the platform's adapter hands it over (its own tests show that it does); what
 is under test here goes the other way.
@@ -17,7 +17,7 @@ from typing import Any
 from app.channels.contract import DeliveryReport, Incoming
 from app.channels.whatsapp import WhatsAppChannel
 from app.channels.whatsapp import build as build_whatsapp
-from tests.peers import forums, homeserver, pds, telegram, whatsapp, x
+from tests.peers import bluesky_chat, forums, homeserver, pds, telegram, whatsapp, x
 from tests.peers.api_server import Request, Response
 from tests.peers.mastodon import Habits, Mastodon
 from tests.support.site import Visit
@@ -34,6 +34,23 @@ class Said:
     to: str
     """The address that it answers, as it is in `Delivery.recipient`."""
     text: str
+    pictures: tuple[str, ...] = ()
+
+
+def picture(number: int) -> bytes:
+    """Return a picture that can be told from every other."""
+    return b"\xff\xd8\xff\xe0 foto %d. \xff\xd9" % number
+
+
+def shown(content: bytes) -> str:
+    """Return which picture these bytes hold."""
+    found = re.findall(rb"foto \d+\.", content)
+    return found[0].decode() if len(found) == 1 else f"{len(found)} pictures in one"
+
+
+def _words(caption: str) -> str:
+    """Return a caption without what the picture shows."""
+    return re.sub(r"(^|\n\n)\[[^\]]*\]$", "", caption)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,8 @@ class Place:
     questions: list[Question] = field(default_factory=list)
 
     kind = ""
+    name = ""
+    """What this place is called where a kind has more than one; else `kind`."""
     looks = True
     """Whether the platform lets us look for what we said."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -164,7 +183,12 @@ class OnMastodon(Place):
 
     def said(self) -> list[Said]:
         return [
-            Said(post.id, _named(post.text), re.sub(r"^(@\S+\s+)+", "", post.text))
+            Said(
+                post.id,
+                _named(post.text),
+                re.sub(r"^(@\S+\s+)+", "", post.text),
+                tuple(shown(self.peer.uploads[one["id"]]) for one in post.media),
+            )
             for post in self.peer.by("gemeente")
         ]
 
@@ -280,6 +304,8 @@ class _Out:
 
 class OnX(Place):
     kind = "x"
+    private = 0.2
+    """How many questions are direct messages."""
 
     def begin(self) -> None:
         self.peer = x.X(lambda: self.clock() // 1000)
@@ -290,7 +316,7 @@ class OnX(Place):
         return self.peer._answer(request)
 
     def asks(self, text: str, after: Question | None) -> list[Incoming | DeliveryReport]:
-        private = after.address.endswith(" dm") if after else self.chance.random() < 0.4
+        private = after.address.endswith(" dm") if after else self.chance.random() < self.private
         who = after.address.partition(" ")[0] if after else self.chance.choice([x.FATMA, x.HENK])
         if private:
             number = self.peer.tell(text, who)
@@ -334,6 +360,11 @@ class OnX(Place):
         self.peer.signed_out = False
 
 
+class OnXMessages(OnX):
+    name = "x-messages"
+    private = 1.0
+
+
 class OnWhatsApp(Place):
     kind = "whatsapp"
     looks = False
@@ -365,7 +396,15 @@ class OnWhatsApp(Place):
         return self._changed(question, "delete")
 
     def said(self) -> list[Said]:
-        return [Said(one.wamid, f"+{one.to}", one.text) for one in self.peer.taken]
+        return [
+            Said(one.wamid, f"+{one.to}", _words(one.text), self._pictures(one.content))
+            for one in self.peer.taken
+        ]
+
+    def _pictures(self, content: dict[str, Any]) -> tuple[str, ...]:
+        if content["type"] != "image":
+            return ()
+        return (shown(self.peer.media[content["image"]["id"]]),)
 
     def expire(self) -> None:
         self.peer.tokens.clear()
@@ -419,7 +458,12 @@ class OnTelegram(Place):
 
     def said(self) -> list[Said]:
         return [
-            Said(f"{one['chat']['id']}:{one['message_id']}", str(one["chat"]["id"]), one["text"])
+            Said(
+                f"{one['chat']['id']}:{one['message_id']}",
+                str(one["chat"]["id"]),
+                one["text"] if "text" in one else _words(one["caption"]),
+                (shown(one["photo"]),) if "photo" in one else (),
+            )
             for one in self.peer.sent
         ]
 
@@ -475,7 +519,11 @@ class OnMatrix(Place):
                 if event["sender"] == homeserver.US:
                     user = room.members[1]
                     to = user if len(room.members) == 2 else f"{user} {room.id}"
-                    found.append(Said(event["event_id"], to, event["content"]["body"]))
+                    said = event["content"]
+                    url = said.get("url")
+                    pictures = (shown(self.peer.media[url]),) if url else ()
+                    words = _words(said["body"]) if url else said["body"]
+                    found.append(Said(event["event_id"], to, words, pictures))
         return sorted(found, key=lambda one: int(one.key[2:]))
 
     def expire(self) -> None:
@@ -528,6 +576,7 @@ class OnBluesky(Place):
                 record.uri,
                 record.value["reply"]["parent"]["uri"].removeprefix("at://").partition("/")[0],
                 record.value["text"],
+                tuple(shown(self.peer.blobs[cid]) for cid in pds.pictures_of(record.value)),
             )
             for record in self.peer.records.values()
             if record.uri.startswith(f"at://{pds.US}/")
@@ -547,13 +596,59 @@ class OnBluesky(Place):
         self.secret = json.dumps({"app_password": self.peer.password})
 
 
+class OnBlueskyChat(Place):
+    kind = "bluesky"
+    name = "bluesky-chat"
+
+    def begin(self) -> None:
+        now = lambda: datetime.fromtimestamp(self.clock() / 1000, UTC)  # noqa: E731
+        self.peer = bluesky_chat.BlueskyChat(now)
+        self.config = {"identifier": self.peer.names[bluesky_chat.US], "messages": "yes"}
+        self._passwords = 0
+        self.renew()
+
+    async def answer(self, request: Request) -> Response:
+        return self.peer.answer(request)
+
+    def asks(self, text: str, after: Question | None) -> list[Incoming | DeliveryReport]:
+        did = after.handle if after else self.chance.choice(["did:plc:fatma", "did:plc:henk"])
+        status = self.chance.choice(["accepted", "request"])
+        message = self.peer.says(did.rpartition(":")[2], text, status=status)
+        names = (after.external_id,) if after else ()
+        question = Question(f"dm:{message['id']}", f"{did} dm", did)
+        return self._ask(question, text, in_reply_to=names, public=False)
+
+    def said(self) -> list[Said]:
+        return [
+            Said(one["id"], f"{next(m for m in convo.members if m != bluesky_chat.US)} dm",
+                 one["text"])
+            for convo in self.peer.convos.values()
+            for one in convo.messages
+            if one["sender"]["did"] == bluesky_chat.US
+        ]  # fmt: skip
+
+    def expire(self) -> None:
+        self.peer.ended = True
+        if self.chance.random() < 0.4:
+            self.peer.signed_out = True
+            if self.chance.random() < 0.5:
+                self.peer.password = "zzzz-zzzz-zzzz-zzzz"
+
+    def renew(self) -> None:
+        self._passwords += 1
+        self.peer.password = f"abcd-efgh-ijkl-{self._passwords:04}"
+        self.secret = json.dumps({"app_password": self.peer.password})
+
+
 KINDS: tuple[type[Place], ...] = (
     OnMastodon,
     OnBluesky,
+    OnBlueskyChat,
     OnMatrix,
     OnWhatsApp,
     OnTelegram,
     OnX,
+    OnXMessages,
     OnDiscourse,
     OnNodebb,
 )

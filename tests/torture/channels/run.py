@@ -9,15 +9,13 @@ one process with a clock that jumps (`world.py`). On PostgreSQL two workers shar
 world heals, and what stands at the platforms is held against what the coordinators were told.
 """
 
-import argparse
 import os
-import pickle
-import random
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,14 +25,11 @@ sys.path.insert(0, str(ROOT))
 from app import migrate  # noqa: E402
 from tests.support import postgres  # noqa: E402
 from tests.support.town import build  # noqa: E402
+from tests.torture import playing  # noqa: E402
 from tests.torture.channels import faults, history  # noqa: E402
 from tests.torture.channels.history import Lane  # noqa: E402
 from tests.torture.channels.judge import judge  # noqa: E402
 from tests.torture.channels.world import WorldDatabase  # noqa: E402
-
-ENGINES = ("sqlite", "postgresql")
-APART = 500_000_000
-"""How far the seeds of the two kinds of database are apart."""
 
 FAULT_HISTORIES = 150
 """After this many histories a planted fault counts as not found."""
@@ -71,40 +66,31 @@ def main() -> int:
         # The order of a set of texts depends on it, and a seed must mean the same every time.
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, *sys.argv])
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--histories", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--only", choices=ENGINES)
+    parser = playing.arguments(__doc__)
     parser.add_argument("--tell", action="store_true", help="say all that happened")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so long")
-    parser.add_argument(
-        "--faults", nargs="*", metavar="NAME", help="planted faults, all by default"
-    )
     args = parser.parse_args()
-    engines = [args.only] if args.only else list(ENGINES)
+    engines = playing.engines_of(args)
     programs = postgres.programs()
     if programs is None and "postgresql" in engines:
         print("The simulation needs PostgreSQL (Debian: postgresql).")
         return 1
-    seed = args.seed if args.seed is not None else random.randrange(1, 10**6) * 1000
-    # Said before anything can hang, so that a run that is cut off can be played again.
-    print(f"channels: base seed {seed} (--seed {seed})", flush=True)
+    seed = playing.seed_of(args, "channels: ")
     began_s = time.monotonic()
     # Where there is memory for it: what takes the time here is no disk.
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="channels-", dir=memory if memory.is_dir() else None))
     cluster = postgres.Cluster(programs) if programs and "postgresql" in engines else None
     try:
-        templates = {engine: _template(engine, folder, cluster) for engine in engines}
+        fresh = {engine: _fresh(engine, folder, cluster) for engine in engines}
         if args.faults is not None:
-            return _find(args.faults or list(faults.PLANTED), engines, templates, seed)
-        share = -(-args.histories // len(engines))
+            return _find(args.faults or list(faults.PLANTED), engines, fresh, seed)
         tasks = [
-            Task(engine, templates[engine], share, seed + at * APART, tell=args.tell,
+            Task(one.engine, fresh[one.engine](), one.histories, one.seed, tell=args.tell,
                  until_s=began_s + args.seconds)
-            for at, engine in enumerate(engines)
+            for one in playing.shares(engines, args.histories, seed)
         ]  # fmt: skip
-        tallies = [_join(child) for child in [_fork(task) for task in tasks]]
+        tallies = [playing.join(child) for child in [_fork(task) for task in tasks]]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if cluster is not None:
@@ -112,44 +98,28 @@ def main() -> int:
     return _report(tasks, tallies, time.monotonic() - began_s)
 
 
-def _template(engine: str, folder: Path, cluster: postgres.Cluster | None) -> str:
-    """Return the address of a migrated database."""
+def _fresh(engine: str, folder: Path, cluster: postgres.Cluster | None) -> Callable[[], str]:
+    """Migrate a database once; return what gives the address of a copy of it."""
     if engine == "sqlite" or cluster is None:
-        url = f"sqlite:///{folder}/stoep.db"
+        template = folder / "template.db"
+        migrate.upgrade(f"sqlite:///{template}")
+
+        def fresh() -> str:
+            copy = Path(tempfile.mkdtemp(dir=folder)) / "stoep.db"
+            shutil.copy(template, copy)
+            return f"sqlite:///{copy}"
     else:
-        url = cluster.url(cluster.create())
-    migrate.upgrade(url)
-    return url
+        name = cluster.create()
+        migrate.upgrade(cluster.url(name))
+
+        def fresh() -> str:
+            return cluster.url(cluster.create(name))
+
+    return fresh
 
 
-def _fork(task: Task) -> tuple[int, int]:
-    """Play a task in a process of its own; everything is imported already."""
-    there, here = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(there)
-        code = 1
-        try:
-            tally = _play(task)
-            with os.fdopen(here, "wb") as pipe:
-                pickle.dump(tally, pipe)
-            code = 0
-        except BaseException as error:  # noqa: BLE001  (a forked process must not go on as its parent)
-            print(f"{task.engine}: {error!r}", flush=True)
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    os.close(here)
-    return pid, there
-
-
-def _join(child: tuple[int, int]) -> Tally | None:
-    pid, there = child
-    with os.fdopen(there, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
-    tally: Tally | None = pickle.loads(said) if said else None
-    return tally
+def _fork(task: Task) -> playing.Child:
+    return playing.fork(task.engine, lambda: _play(task))
 
 
 def _play(task: Task) -> Tally:
@@ -184,14 +154,16 @@ def _replay(task: Task, seed: int) -> str:
     return f"{task.engine} seed {seed} (make torture SIMULATIONS=channels/run.py {again})"
 
 
-def _find(names: list[str], engines: list[str], templates: dict[str, str], seed: int) -> int:
+def _find(
+    names: list[str], engines: list[str], fresh: dict[str, Callable[[], str]], seed: int
+) -> int:
     """Play with each planted fault until a promise breaks; return 1 when one was not found."""
     missed = 0
     for name in names:
         planted = faults.PLANTED[name]
         engine = planted.engine if planted.engine in engines else engines[0]
-        task = Task(engine, templates[engine], FAULT_HISTORIES, seed, name)
-        tally = _join(_fork(task))
+        task = Task(engine, fresh[engine](), FAULT_HISTORIES, seed, name)
+        tally: Tally | None = playing.join(_fork(task))
         if tally is not None and tally.broken:
             ((failing, wrong),) = tally.broken
             after = failing - seed + 1
@@ -220,8 +192,7 @@ def _report(tasks: list[Task], tallies: list[Tally | None], took_s: float) -> in
         # Again here: of a long log only the end may be left.
         for seed, wrong in tally.broken:
             print(f"BROKEN {_replay(task, seed)}: {'; '.join(wrong)[:600]}")
-    print(f"{played - broken} passed, {broken} failed in {took_s:.0f} s (a world of its own)")
-    return 1 if broken else 0
+    return playing.close(played, broken, took_s, "a world of its own")
 
 
 if __name__ == "__main__":
