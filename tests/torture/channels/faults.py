@@ -191,6 +191,7 @@ def _any_post() -> None:
         return await really(self, replace(reply, references=(), others=()))
 
     only("discourse", "nodebb")
+    put(history, "STOCK_SHARE", 0.8)
     put(forum.Forum, "find", find)
     put(worker, "_is_anothers", lambda *_given: False)
 

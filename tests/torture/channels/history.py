@@ -53,6 +53,9 @@ GAPS_S = (0.0, 0.01, 0.1, 0.4, 2.0, 8.0, 30.0, 90.0, 240.0, 900.0)
 STOCK = ("Dank u wel, wij kijken ernaar.", "De ploeg is onderweg.")
 """What coordinators say more than once."""
 
+STOCK_SHARE = 0.2
+"""How many of the replies say what others said before."""
+
 PHOTO_SHARE = 0.3
 """How many of the replies that may carry a photo do."""
 
@@ -453,7 +456,7 @@ class History:
             found, min(len(found), self.chance.choice([1, 1, 1, 2, 3]))
         ):
             text = self._words("Antwoord")
-            if self.chance.random() < 0.2:
+            if self.chance.random() < STOCK_SHARE:
                 text = self.chance.choice(STOCK)
             photos = self._photos(room)
             reply = op("reply", conversation_id, position, text=text, **photos)
