@@ -112,7 +112,8 @@ def _head(conversation: Any) -> Row:
             "id": conversation.resident_id,
             "name": conversation.resident_name,
             "kind": conversation.resident_kind,
-            "address": conversation.address,
+            # Who left no address is reached on her own page, and its id says nothing to people.
+            "address": None if conversation.address == conversation.id else conversation.address,
         },
         "status": conversation.status,
         "assignee": conversation.assignee_id,

@@ -1,6 +1,7 @@
 """The resident's form: a question goes in once, and nothing typed is lost on the way."""
 
 import asyncio
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from sqlmodel import Session
 from app.channels.models import Account
 from app.channels.web_spam import MAX_MS, MIN_MS
 from app.ids import fingerprint
+from app.sync import feed
 from tests.support.neighbourhood import PATIENCE_S, Neighbourhood
 from tests.support.town import HELPMAN, PADDEPOEL
 from tests.support.visitor import form_in, photo
@@ -68,6 +70,18 @@ async def test_only_a_fingerprint_of_the_page_is_stored(neighbourhood: Neighbour
 async def test_a_resident_without_an_address_can_be_answered(neighbourhood: Neighbourhood) -> None:
     page = await neighbourhood.asks()
     assert neighbourhood.replies(page, "We komen kijken.")
+
+
+async def test_who_left_no_address_has_none_on_a_phone(neighbourhood: Neighbourhood) -> None:
+    await neighbourhood.asks(question="De lantaarnpaal knippert.", name="Jantje")
+    await neighbourhood.asks(
+        question="De stoep ligt los.", name="Piet", email="p@voorbeeld.example"
+    )
+    anna = neighbourhood.town.anna
+    rows = neighbourhood.town.db.read_now(lambda session: feed.pull(session, anna.scopes, 0, 1000))
+    heads = [json.loads(row.body) for row in rows if row.key.startswith("c:")]
+    addresses = {head["resident"]["name"]: head["resident"]["address"] for head in heads}
+    assert addresses == {"Jantje": None, "Piet": "p@voorbeeld.example"}
 
 
 async def test_urgent_words_mark_the_conversation(neighbourhood: Neighbourhood) -> None:
