@@ -48,8 +48,8 @@ CAPABILITIES = Capabilities(
 SETUP = Setup(
     intro=(
         (
-            "Maak op uw Matrix-server een account voor het team. Versleutelde kamers kan Stoep "
-            "niet lezen of beantwoorden: zet versleuteling uit waar inwoners u schrijven."
+            "Maak op jullie Matrix-server een account voor het team. Versleutelde kamers kan Stoep "
+            "niet lezen of beantwoorden: zet versleuteling uit waar inwoners jullie schrijven."
         ),
         (
             "Make an account for the team on your Matrix server. Stoep cannot read or answer "

@@ -431,7 +431,7 @@ async def _let_in(request: Request, who: Principal, candidate: Candidate) -> Tri
 
 def _refused(error: ChannelError, who: Principal) -> Conflict:
     code = error.code if error.code in SENTENCES else "bad_config"
-    words = sentence(code, "nl" if who.language == "nl" else "en")
+    words = sentence(code, "nl" if who.language == "nl" else "en", setup=True)
     # What exactly the platform said is for whoever keeps the account; it is nobody's message.
     return Conflict(words, reason=error.code, technical=error.detail[:300])
 

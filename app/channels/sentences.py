@@ -338,7 +338,63 @@ SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
-def sentence(code: str, language: Literal["nl", "en"]) -> str:
+AT_SETUP: dict[str, tuple[str, str]] = {
+    "password_refused": (
+        "De mailserver weigert de aanmelding. Kijk het adres en het wachtwoord na.",
+        "The mail server refuses the sign-in. Check the address and the password.",
+    ),
+    "mailbox_unreachable": (
+        "De mailbox is niet bereikbaar. Kijk de naam van de server en de poort na.",
+        "The mailbox cannot be reached. Check the name of the server and the port.",
+    ),
+    "mail_server_unreachable": (
+        "De mailserver is niet bereikbaar. Kijk de naam van de server en de poort na.",
+        "The mail server cannot be reached. Check the name of the server and the port.",
+    ),
+    "mail_server_busy": (
+        "De mailserver vraagt om later terug te komen.",
+        "The mail server asks to come back later.",
+    ),
+    "bad_config": (
+        "Deze gegevens kloppen niet. Kijk ze na.",
+        "These details are not right. Check them.",
+    ),
+    "no_answer": ("Het kanaal antwoordt niet.", "The channel does not answer."),
+    "site_busy": ("De site kan het nu niet aan.", "The site cannot cope now."),
+    "site_slow": ("De site antwoordt te langzaam.", "The site answers too slowly."),
+    "site_unreachable": (
+        "De site is niet bereikbaar. Kijk het adres na.",
+        "The site cannot be reached. Check the address.",
+    ),
+    "key_refused": (
+        "Het forum weigert de sleutel. Kijk na of alles is overgenomen.",
+        "The forum refuses the key. Check that all of it was copied.",
+    ),
+    "forum_moved": (
+        "Het forum staat op een ander adres. Vul dat adres in.",
+        "The forum is at another address. Fill in that address.",
+    ),
+    "rate_limited": (
+        "Het platform vraagt om even te wachten.",
+        "The platform asks to wait a while.",
+    ),
+    "token_refused": (
+        "Het platform weigert de aanmelding. Kijk na of alles goed is overgenomen.",
+        "The platform refuses the sign-in. Check that everything was copied.",
+    ),
+    "platform_unreachable": (
+        "Het platform is niet bereikbaar. Kijk het adres na.",
+        "The platform cannot be reached. Check the address.",
+    ),
+    "platform_busy": (
+        "Het platform is bezet of in onderhoud.",
+        "The platform is busy or being maintained.",
+    ),
+}
+"""To whoever types an account in: nothing was kept, so nothing waits and nothing is tried again."""
+
+
+def sentence(code: str, language: Literal["nl", "en"], *, setup: bool = False) -> str:
     """Return the sentence of a code; a code without one is shown as it is."""
-    both = SENTENCES.get(code)
+    both = (AT_SETUP.get(code) if setup else None) or SENTENCES.get(code)
     return both[0 if language == "nl" else 1] if both else code

@@ -79,7 +79,7 @@ SETUP = Setup(
             ("In groepen", "In groups"),
             "choice",
             (
-                "Wat de bot in groepen mag zien, regelt u bij @BotFather onder Group Privacy.",
+                "Wat de bot in groepen mag zien, regel je bij @BotFather onder Group Privacy.",
                 "What the bot may see in groups is set with @BotFather under Group Privacy.",
             ),
             required=False,

@@ -167,6 +167,28 @@ def test_a_coordinator_sees_how_channels_are_doing_and_changes_nothing(
     assert anna.complaints == []
 
 
+def test_a_name_without_spaces_stays_within_its_dialog(esther: Phone) -> None:
+    page = esther.context.pages[0]
+    page.get_by_role("button", name="Beheer: noord@voorbeeldstad.example").click()
+    page.get_by_role("button", name="Hef op").click()
+    asked = page.get_by_role("dialog", name="noord@voorbeeldstad.example opheffen?")
+    expect(asked).to_be_visible()
+    assert asked.evaluate(
+        "(dialog) => [dialog.scrollLeft, dialog.scrollWidth - dialog.clientWidth]"
+    ) == [0, 0]
+
+
+def test_what_can_only_be_read_promises_no_answers(esther: Phone) -> None:
+    page = esther.context.pages[0]
+    page.get_by_role("button", name="Kanaal toevoegen").click()
+    sheet = page.get_by_role("dialog", name="Kanaal toevoegen")
+    feed = sheet.get_by_role("button", name="Nieuwsfeed")
+    expect(feed).to_contain_text("Alleen om te lezen")
+    expect(feed).not_to_contain_text("antwoorden")
+    feed.click()
+    expect(sheet.get_by_label("Team dat meeleest")).to_be_visible()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everybody_can_use_the_channels(browser: Browser, office: Office, theme: str) -> None:
     office.ask(

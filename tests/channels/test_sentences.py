@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.channels.email_bounces import CODES
-from app.channels.sentences import SENTENCES, sentence
+from app.channels.sentences import AT_SETUP, SENTENCES, sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANNELS = ROOT / "app" / "channels"
@@ -39,6 +39,18 @@ def test_a_sentence_is_in_the_language_that_was_asked_for() -> None:
     assert sentence("bad_address", "nl") == "Dit e-mailadres klopt niet."
     assert sentence("bad_address", "en") == "This e-mail address is not right."
     assert sentence("iets_nieuws", "en") == "iets_nieuws"
+
+
+def test_who_types_an_account_in_is_promised_nothing_for_later() -> None:
+    assert AT_SETUP.keys() <= SENTENCES.keys()
+    said = sentence("mailbox_unreachable", "nl", setup=True)
+    assert said == "De mailbox is niet bereikbaar. Kijk de naam van de server en de poort na."
+    assert sentence("bad_address", "nl", setup=True) == sentence("bad_address", "nl")
+    for both in AT_SETUP.values():
+        for said in both:
+            assert not re.search(
+                r"Stoep|zodra|[Aa]ntwoorden|as soon|[Rr]eplies|administrator", said
+            )
 
 
 @pytest.mark.parametrize(("language", "which"), [("nl", 0), ("en", 1)])

@@ -27,6 +27,7 @@ export const messages = {
   step: 'Step {n} of 3',
   name: 'Name, as colleagues know it',
   team: 'Team that answers',
+  team_reads: 'Team that reads along',
   area: 'Area of the questions',
   area_none: 'The team’s own list',
   optional: 'may be empty',

@@ -27,6 +27,7 @@ export const messages = {
   step: 'Stap {n} van 3',
   name: 'Naam, zoals collega’s het kennen',
   team: 'Team dat antwoordt',
+  team_reads: 'Team dat meeleest',
   area: 'Gebied van de vragen',
   area_none: 'Eigen lijst van het team',
   optional: 'mag leeg',

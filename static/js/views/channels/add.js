@@ -82,8 +82,7 @@ export function openAdd(context, say, api, kinds, added) {
           (one) =>
             html`<li><button type="button" @click=${() => choose(one)}>
               <strong>${channelIcon(one.kind)} ${inWords(language, one.title)}</strong>
-              ${one.answers ? nothing : html`<span>${say('add_reads')}</span>`}
-              ${one.public ? html`<span>${say('add_public')}</span>` : nothing}
+              ${one.answers && !one.public ? nothing : html`<span>${say(one.answers ? 'add_public' : 'add_reads')}</span>`}
             </button></li>`,
         )}
       </ul>`;

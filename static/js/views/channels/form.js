@@ -69,8 +69,8 @@ export function createForm(context, say, { kind, account, yes, submit, changed }
     const { name, required, choices } = field;
     const label = `${inWords(language, field.label)}${required ? '' : ` (${say('optional')})`}`;
     const help = [
-      inWords(language, field.help),
-      field.kind === 'lines' ? say('lines_help') : '',
+      // Where there is help with a list, it says this itself.
+      inWords(language, field.help) || (field.kind === 'lines' ? say('lines_help') : ''),
       field.kind === 'secret' && account ? say('keep_secret') : '',
     ]
       .filter(Boolean)
@@ -134,7 +134,7 @@ export function createForm(context, say, { kind, account, yes, submit, changed }
         )}
         ${row(
           'team',
-          say('team'),
+          say(kind.answers ? 'team' : 'team_reads'),
           html`<select name="team">
             ${teams.map((one) => html`<option value=${one.id} ?selected=${one.id === (account?.team ?? mine)}>${one.name}</option>`)}
           </select>`,
