@@ -16,8 +16,10 @@ from app.db import Database, flush_rows, touch
 from app.delivery.models import Delivery
 from app.demo_words import (
     DAY_MS,
+    HEARD,
     HOUR_MS,
     MINUTE_MS,
+    NEWSPAPER,
     PEOPLE,
     TEAMS,
     TEMPLATES,
@@ -29,6 +31,7 @@ from app.i18n import ZONE
 from app.ids import new_secret, uuid7
 from app.inbox import service as inbox
 from app.inbox.models import Conversation, ReplyTemplate
+from app.listening.models import Hit
 from app.meetings import service as meetings
 from app.meetings.models import Meeting
 from app.oncall import alerts, watch
@@ -64,10 +67,41 @@ def _fill(session: Session, now_ms: int) -> None:
     for thread in sorted(THREADS, key=lambda thread: -thread.ago_ms):
         _converse(session, thread, people, now_ms)
     inbox.link_attachments(session)
+    _heard(session, now_ms)
     _rota(session, people, now_ms)
     _alert(session, people, now_ms)
     _evening(session, people, now_ms)
     feed.publish(session)
+
+
+def _heard(session: Session, now_ms: int) -> None:
+    """Let something be said in the neighbourhood that nobody asked the municipality."""
+    paper = Account(
+        id="feed-noord",
+        kind="feed",
+        name=NEWSPAPER,
+        team_id="noord",
+        # There is no such newspaper to fetch; what it wrote is here already.
+        enabled=False,
+        config={"url": "https://buurtkrant.example/feed"},
+        health_since_ms=now_ms,
+    )
+    session.add(paper)
+    session.flush()
+    touch(session, "account", paper.id)
+    for area, ago_ms, title, text in HEARD:
+        hit = Hit(
+            id=uuid7(now_ms - ago_ms),
+            scope=_code(area),
+            account_id=paper.id,
+            external_id=title,
+            source=f"account:{paper.id}",
+            title=title,
+            text=text,
+            said_at_ms=now_ms - ago_ms,
+            heard_at_ms=now_ms - ago_ms,
+        )
+        session.add(hit)
 
 
 def _rota(session: Session, people: dict[str, str], now_ms: int) -> None:

@@ -187,3 +187,24 @@ THREADS = (
         subject="Bestrating plein", status="waiting", assignee="chaima", topics=("stoep",),
     ),
 )  # fmt: skip
+
+NEWSPAPER = "Buurtkrant Noord"
+
+HEARD = (
+    (
+        "03", 5 * HOUR_MS, "Kerstmarkt zoekt vrijwilligers",
+        "De buurtvereniging zoekt nog tien mensen voor de kerstmarkt op het plein. Wie kan op"
+        " zaterdag helpen met opbouwen?",
+    ),
+    (
+        "10", 26 * HOUR_MS, "‘Langs de vijver durf ik ’s avonds niet meer’",
+        "Drie lantaarns langs het fietspad bij de vijver doen het al twee weken niet. Bewoners van"
+        " de Eikenlaan fietsen liever om. ‘Mijn dochter belt nu elke avond voor ze weggaat.’",
+    ),
+    (
+        "11", 3 * DAY_MS, "Bibliotheek opent ook op zondag",
+        "Vanaf januari is de bibliotheek aan de Pleiadenlaan elke zondagmiddag open. Er is koffie"
+        " en er zijn spelletjes.",
+    ),
+)  # fmt: skip
+"""What a neighbourhood's newspaper wrote: area, how long ago, title and text."""

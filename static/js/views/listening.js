@@ -129,7 +129,7 @@ export function createListening(context, api = createListeningApi()) {
     const long = hit.text.length > LONG_CHARS;
     return html`<li class="hit">
       <h2 dir="auto">${hit.title || hit.author || hit.account_name}</h2>
-      <p class="hint">${hit.author && hit.title ? `${hit.author} · ` : ''}${where}</p>
+      <p class="hint">${hit.author && hit.title && hit.author !== hit.account_name ? `${hit.author} · ` : ''}${where}</p>
       <p class="text" dir="auto">${long ? `${hit.text.slice(0, LONG_CHARS)}…` : hit.text}</p>
       ${
         long
@@ -212,7 +212,7 @@ export function createListening(context, api = createListeningApi()) {
         <div class="page-head"><a class="button quiet back" href="/phone" aria-label=${t('back')}>${icon('back')}</a><h1 tabindex="-1">${t('listening')}</h1></div>
         <p class="hint">${t('listening_help')}</p>
         <div class="buttons"><button class="button" type="button" @click=${load}>${icon('refresh')}${t('listening_refresh')}</button></div>
-        ${failed ? html`<p class="problem" role="status">${icon('urgent')}${t(heard ? 'listening_old' : 'listening_offline')}</p>` : ''}
+        ${failed ? html`<p class="unheard" role="status">${icon('offline')}<span>${t(heard ? 'listening_old' : 'listening_offline')}</span></p>` : ''}
         ${heard && !heard.hits.length ? html`<p class="nothing">${t('listening_nothing')}</p>` : ''}
         <ul class="plain">
           ${repeat(heard?.hits ?? [], (hit) => hit.id, one)}
