@@ -35,6 +35,7 @@ i18n.add(
             ),
         ),
         "hall.agenda": ("Waar gaat het over?", "What is it about?"),
+        "hall.who": ("Uw naam en e-mailadres", "Your name and e-mail address"),
         "hall.agenda_none": ("Iets anders", "Something else"),
         "hall.email_hint": (
             "Alleen als u achteraf antwoord en het verslag per e-mail wilt.",

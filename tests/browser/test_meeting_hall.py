@@ -66,8 +66,8 @@ def test_three_tablets_forty_phones_a_cut_and_a_dead_battery(
     assert together(second, lambda phone: phone.asks(words[phone])) == [0] * len(second)
     round_of("zonder netwerk", 2)
     for page in pages:
-        expect(page.locator(".stored")).to_contain_text("Alles bewaard op deze tablet")
-        expect(page.locator(".stored")).to_contain_text("deze tablet gaat alleen verder")
+        expect(page.locator(".stored")).to_contain_text("Alles bewaard op dit toestel")
+        expect(page.locator(".stored")).to_contain_text("dit toestel gaat alleen verder")
     # Decided without a network, on the second tablet.
     mine = pages[1].locator(".question", has_text="Tablet 1 vraagt zonder netwerk 0")
     mine.get_by_role("button", name="Wat gebeurt ermee?").click()

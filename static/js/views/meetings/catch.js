@@ -246,7 +246,7 @@ export function createCatch(desk, id) {
         </div>
         ${
           last().length && !context.wide()
-            ? html`<div class="last"><h3>${say('catch_last')}</h3><ol>${last().map((one) => html`<li>${one.text}</li>`)}</ol></div>`
+            ? html`<div class="last"><h2>${say('catch_last')}</h2><ol>${last().map((one) => html`<li>${one.text}</li>`)}</ol></div>`
             : nothing
         }
       </form>`;
