@@ -9,7 +9,7 @@ import { messages as nlFirst } from '../../static/js/i18n/nl.js';
 import { messages as nlMore } from '../../static/js/i18n/nl-more.js';
 import { match } from '../../static/js/router.js';
 import { createClocks, size } from '../../static/js/views/clocks.js';
-import { append, count, fillTemplate } from '../../static/js/views/counting.js';
+import { append, count, fillTemplate, openPlace } from '../../static/js/views/counting.js';
 import { heldUp } from '../../static/js/views/held-up.js';
 import { swipeMeaning } from '../../static/js/views/swipe.js';
 
@@ -48,6 +48,14 @@ test('a template names the resident, or says inwoner when nobody knows the name'
     'Beste Noor $& $1, groet, Anna',
   );
   assert.equal(fillTemplate('Beste {naam}', { ...names, resident: null }), 'Beste inwoner');
+  assert.equal(fillTemplate('{mijn_naam}, {My_Name}', { ...names, resident: null }), 'Anna, Anna');
+});
+
+test('what a template leaves open is found, and braces that ask nothing are not', () => {
+  const text = 'U hoort het uiterlijk {datum} van {mijn baas}.';
+  assert.deepEqual(openPlace(text), { start: 22, end: 29, said: '{datum}' });
+  for (const said of ['{}', 'f(x) { return 1; }', '{1}', 'Dank u {', ''])
+    assert.equal(openPlace(said), null, said);
 });
 
 test('a template never replaces what was typed', () => {

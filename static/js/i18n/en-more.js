@@ -99,6 +99,7 @@ export const messages = {
   queued_reply: 'Reply is waiting',
   queued_note: 'Note is waiting',
   sent_on: 'Kept. It is leaving now.',
+  template_open: 'Fill in {place} first, or take it out',
   nothing_typed: 'Write something first',
   photo_needs_words: 'Add a few words: not every channel takes a photo alone',
   details_of: 'Details of this conversation',
@@ -407,6 +408,8 @@ export const messages = {
   install_ios:
     'Tap Share in Safari and choose ‘Add to Home Screen’. Stoep then opens as an app, also without a connection.',
   install_help: 'Stoep then opens as an app, also without a connection.',
+  install_menu:
+    'Open the menu of your browser and choose ‘Add to home screen’ or ‘Install’. Stoep then opens as an app, also without a connection.',
   install_done: 'Stoep is on the home screen.',
   look_and_language: 'Language and look',
   theme: 'Look',

@@ -82,7 +82,7 @@ export const messages = {
   empty_all: 'No conversations yet',
   empty_all_help:
     'When a resident writes, it appears here. Heard something in the street? Keep it as a contact note.',
-  empty_first: 'Fetching the conversations',
+  empty_first: 'The conversations are still to come',
   empty_mine: 'Nothing open for you',
   empty_mine_help: 'Take a conversation from ‘Unassigned’ and it appears here.',
   empty_unassigned: 'Everything has been taken',
@@ -94,6 +94,7 @@ export const messages = {
   empty_closed: 'Nothing closed yet',
   empty_closed_help: 'Closed conversations stay findable here.',
   empty_search: 'Nothing found',
+  empty_search_both: 'Try fewer words.',
   empty_search_help:
     'Try fewer words. Older conversations are on the server, which needs a connection.',
   empty_narrow: 'Nothing in this selection',
@@ -129,6 +130,6 @@ export const messages = {
   broken: 'Stoep could not start',
   broken_help:
     'What you wrote is still on this phone. Refresh the page. If that doesn’t help, ask your administrator.',
-  no_network_first: 'The first time needs a connection to sign in.',
+  no_network_first: 'The first time, Stoep needs a connection.',
   alert_mark: 'Not taken up',
 };

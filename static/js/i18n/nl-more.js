@@ -100,6 +100,7 @@ export const messages = {
   queued_reply: 'Antwoord staat in de wachtrij',
   queued_note: 'Notitie staat in de wachtrij',
   sent_on: 'Bewaard. Het gaat nu weg.',
+  template_open: 'Vul eerst {place} in, of haal het weg',
   nothing_typed: 'Schrijf eerst iets',
   photo_needs_words: 'Schrijf er een paar woorden bij: een foto alleen komt niet overal aan',
   details_of: 'Gegevens van dit gesprek',
@@ -421,6 +422,8 @@ export const messages = {
   install_ios:
     'Tik in Safari op Deel en kies ‘Zet op beginscherm’. Dan opent Stoep als een app, ook zonder verbinding.',
   install_help: 'Dan opent Stoep als een app, ook zonder verbinding.',
+  install_menu:
+    'Open het menu van je browser en kies ‘Toevoegen aan startscherm’ of ‘Installeren’. Dan opent Stoep als een app, ook zonder verbinding.',
   install_done: 'Stoep staat op het beginscherm.',
   look_and_language: 'Taal en uiterlijk',
   theme: 'Uiterlijk',

@@ -82,7 +82,7 @@ export const messages = {
   empty_all: 'Nog geen gesprekken',
   empty_all_help:
     'Zodra een inwoner schrijft, staat het hier. Iets gehoord op straat? Leg het vast als contactmoment.',
-  empty_first: 'De gesprekken worden opgehaald',
+  empty_first: 'De gesprekken moeten nog komen',
   empty_mine: 'Je hebt niets openstaan',
   empty_mine_help: 'Pak een gesprek op uit ‘Niet toegewezen’ en het staat hier.',
   empty_unassigned: 'Alles is opgepakt',
@@ -94,6 +94,7 @@ export const messages = {
   empty_closed: 'Nog niets afgehandeld',
   empty_closed_help: 'Afgehandelde gesprekken blijven hier vindbaar.',
   empty_search: 'Niets gevonden',
+  empty_search_both: 'Probeer minder woorden.',
   empty_search_help:
     'Probeer minder woorden. Oudere gesprekken staan op de server; daarvoor is verbinding nodig.',
   empty_narrow: 'Niets in deze selectie',
@@ -129,6 +130,6 @@ export const messages = {
   broken: 'Stoep kon niet starten',
   broken_help:
     'Wat je schreef staat nog op deze telefoon. Vernieuw de pagina. Helpt dat niet, vraag dan je beheerder.',
-  no_network_first: 'De eerste keer is verbinding nodig om je aan te melden.',
+  no_network_first: 'De eerste keer heeft Stoep verbinding nodig.',
   alert_mark: 'Niet opgepakt',
 };

@@ -6,7 +6,7 @@ import { html } from 'lit-html';
 import { keyed } from 'lit-html/directives/keyed.js';
 import { word } from '../i18n.js';
 import { audience, audienceIcon, isGroup, isPublic } from './channels/audience.js';
-import { altsOf, append, count, fillTemplate } from './counting.js';
+import { altsOf, append, count, fillTemplate, openPlace } from './counting.js';
 import { showDialog } from './dialogs.js';
 import { icon } from './icons.js';
 import { may, residentName } from './names.js';
@@ -61,8 +61,15 @@ export function createComposer(context, id, photos) {
     /** @type {HTMLTextAreaElement | null} */ (document.querySelector('#composer-text'));
 
   /** Into a field that may be drawn only at the next frame. */
-  const toField = () =>
-    requestAnimationFrame(() => requestAnimationFrame(() => textarea()?.focus()));
+  const toField = (to = () => textarea()?.focus()) =>
+    requestAnimationFrame(() => requestAnimationFrame(to));
+
+  /** What a template left open is selected, so that the first key fills it in. */
+  const toOpenPlace = () => {
+    const place = draft().template ? openPlace(draft().text) : null;
+    textarea()?.focus();
+    if (place) textarea()?.setSelectionRange(place.start, place.end);
+  };
 
   /** @param {boolean} [typedOver]  what is in the fields already was typed after what is read here, and goes behind it */
   const load = async (typedOver = false) => {
@@ -170,9 +177,12 @@ export function createComposer(context, id, photos) {
     if (!one.text.trim()) problem = t(one.attachments.length ? 'photo_needs_words' : 'nothing_typed');
     else if (room().over) problem = t('chars_over_help');
     else problem = '';
+    // A resident must not read what a template still asks.
+    const place = sending === 'reply' && one.template ? openPlace(one.text) : null;
+    if (!problem && place) problem = t('template_open', { place: place.said });
     if (problem) {
       draw();
-      textarea()?.focus();
+      toOpenPlace();
       return;
     }
     busy = true;
@@ -284,7 +294,7 @@ export function createComposer(context, id, photos) {
           : html`<p>${t('no_templates')}</p>`,
       { label: t('templates'), sheet: true, closeLabel: t('close') },
     );
-    dialog.closed.then(() => textarea()?.focus());
+    dialog.closed.then(() => toField(toOpenPlace));
   };
 
   /** @param {'reply' | 'note'} which */

@@ -56,13 +56,23 @@ export function count(text, counts) {
 }
 
 /**
- * @param {string} text with `{naam}` (resident) and `{mijn naam}` (writer)
+ * @param {string} text with `{naam}` (resident) and `{mijn naam}` or `{mijn_naam}` (writer)
  * @param {{resident: string | null, fallback: string, me: string}} names
  */
 export function fillTemplate(text, { resident, fallback, me }) {
   return text
     .replace(/\{(naam|name)\}/gi, () => resident || fallback)
-    .replace(/\{(mijn naam|my name)\}/gi, () => me);
+    .replace(/\{(mijn[ _]naam|my[ _]name)\}/gi, () => me);
+}
+
+/**
+ * Where a template still asks for something that only its writer knows, like `{datum}`.
+ * @param {string} text
+ * @returns {{start: number, end: number, said: string} | null} the first; `said` with its braces
+ */
+export function openPlace(text) {
+  const found = /\{[\p{L}][\p{L} _]{0,39}\}/u.exec(text);
+  return found && { start: found.index, end: found.index + found[0].length, said: found[0] };
 }
 
 /**

@@ -23,7 +23,7 @@ const watchSwipes = (list, options) =>
   );
 const SERVER_PAUSE_MS = 400;
 /** @type {Filter[]} */
-const FILTERS = ['all', 'mine', 'unassigned', 'urgent', 'waiting', 'closed'];
+const FILTERS = ['all', 'mine', 'urgent', 'unassigned', 'waiting', 'closed'];
 
 /** @param {Context} context */
 export function createInbox(context) {
@@ -254,9 +254,9 @@ export function createInbox(context) {
 
   const empty = () => {
     if (query.trim())
-      return html`<div class="empty"><h2>${t('empty_search')}</h2><p>${t('empty_search_help')}</p></div>`;
-    const { progress, lastInStepMs } = store.status();
-    if (progress && progress.have < progress.total && !lastInStepMs)
+      return html`<div class="empty"><h2>${t('empty_search')}</h2><p>${t(searched === 'both' ? 'empty_search_both' : 'empty_search_help')}</p></div>`;
+    // Until all of it is here, that there is nothing is not known.
+    if (!store.status().lastInStepMs)
       return html`<div class="empty"><h2>${t('empty_first')}</h2></div>`;
     if (area || channel)
       return html`<div class="empty">

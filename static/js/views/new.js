@@ -138,6 +138,12 @@ export function createNew(context) {
     touched();
     flush();
     draw();
+    // The buttons are under her thumb, and what she picked stands further up.
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() =>
+        document.querySelector(problem ? '.problem' : '.attached li:last-child')?.scrollIntoView({ block: 'center' }),
+      ),
+    );
   };
 
   /** @param {SubmitEvent} event */
@@ -245,6 +251,18 @@ export function createNew(context) {
             <textarea name="text" rows="5" .value=${text} aria-describedby=${described('text')} aria-invalid=${problem?.field === 'text' ? 'true' : nothing}></textarea>
             ${wrong('text')}
           </label>
+          ${
+            attachments.length
+              ? photos.written(attachments, {
+                  typed: touched,
+                  drop(photo) {
+                    attachments = attachments.filter((other) => other !== photo);
+                    touched();
+                    draw();
+                  },
+                })
+              : ''
+          }
           <div class="pair">
             <label class="field"
               ><span>${t('area')}</span>
@@ -279,18 +297,6 @@ export function createNew(context) {
             </label>
           </div>
           <label class="check"><input type="checkbox" name="answered" .checked=${Boolean(fields.answered)} /><span>${t('answered')}</span></label>
-          ${
-            attachments.length
-              ? photos.written(attachments, {
-                  typed: touched,
-                  drop(photo) {
-                    attachments = attachments.filter((other) => other !== photo);
-                    touched();
-                    draw();
-                  },
-                })
-              : ''
-          }
           ${problem && !problem.field ? html`<p class="problem" role="alert">${icon('urgent')}${problem.text}</p>` : ''}
           <div class="buttons end">
             <label class="button camera">${icon('camera')}<span class="sr">${t('camera')}</span><input class="sr" type="file" accept="image/*" capture="environment" @change=${pick} /></label>

@@ -123,7 +123,7 @@ export function createPhone(context) {
         <p>${t('signed_in_as', { name: me.name, role: word(t, 'role', me.role) })}</p>
         <h2>${t('work')}</h2>
         <ul class="links">
-          <li><a href="/listening">${icon('look')}<span>${t('listening')}</span>${icon('next')}</a></li>
+          <li><a href="/listening">${icon('ear')}<span>${t('listening')}</span>${icon('next')}</a></li>
           ${may(context, 'meet') ? html`<li><a href="/meetings">${icon('contact')}<span>${t('meetings')}</span>${icon('next')}</a></li>` : ''}
           <li><a href="/oncall">${icon('bell')}<span>${t('oncall')}</span>${icon('next')}</a></li>
           <li><a href="/channels">${icon('inbox')}<span>${t('channels')}</span>${icon('next')}</a></li>
@@ -146,7 +146,7 @@ export function createPhone(context) {
             ? html`<p>${t('install_done')}</p>`
             : context.canInstall()
               ? html`<p class="hint">${t('install_help')}</p><div class="buttons"><button class="button" @click=${context.install}>${t('install_button')}</button></div>`
-              : html`<p class="hint">${t(ios ? 'install_ios' : 'install_help')}</p>`
+              : html`<p class="hint">${t(ios ? 'install_ios' : 'install_menu')}</p>`
         }
         <h2>${t('look_and_language')}</h2>
         <div class="pair">
