@@ -182,7 +182,7 @@ async def test_an_account_is_not_changed_into_one_that_is_there_already(
     first = (await esther.adds()).json()
     second = (await esther.adds(server="https://markt.example")).json()
     said = {"name": "Het plein", "team": "noord", "area": PADDEPOEL}
-    same = said | {"values": {"server": SERVER}}
+    same = said | {"values": {"server": SERVER, "token": TOKEN}}
     answer = await esther.asks("PUT", f"/{second['id']}", same)
     assert (answer.status_code, answer.json()["reason"]) == (409, "known")
     assert {one.config["server"] for one in esther.accounts()} == {SERVER, "https://markt.example"}
@@ -633,7 +633,8 @@ async def test_the_same_account_by_another_address_or_token_is_noticed(
     other = await esther.adds(server="https://www.plein.example")
     assert other.status_code == 201
     square.name = "@noord"
-    changed = {"name": "Zuid", "team": "noord", "values": {"server": "https://m.plein.example"}}
+    values = {"server": "https://m.plein.example", "token": TOKEN}
+    changed = {"name": "Zuid", "team": "noord", "values": values}
     into = await esther.asks("PUT", f"/{other.json()['id']}", changed)
     assert (into.status_code, into.json()["reason"]) == (409, "known")
     assert len(esther.accounts()) == 2
