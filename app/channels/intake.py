@@ -7,6 +7,7 @@ nothing counted twice, whenever the process ends.
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -154,7 +155,7 @@ async def store(
     lost: list[Ready] = []
     for item in ready:
         try:
-            await db.write(lambda session, one=item: take_some(session, [one]))
+            await db.write(partial(_alone, take_some, item))
         except Exception as error:
             if not _is_of_an_item(error):
                 raise
@@ -163,6 +164,12 @@ async def store(
     if len(lost) == len(ready):
         raise why
     await db.write(lambda session: finish(session, _missing(lost, now_ms)))
+
+
+def _alone(
+    take_some: Callable[[Session, Sequence[Ready]], None], item: Ready, session: Session
+) -> None:
+    take_some(session, [item])
 
 
 def _is_of_an_item(error: Exception) -> bool:
