@@ -1,5 +1,6 @@
 """What every test may ask for: a clock, a migrated database of each kind, a running server."""
 
+import gc
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,13 +11,21 @@ import pytest
 from app import migrate
 from app.clock import SetClock
 from app.db import Database
-from tests.support import postgres
+from tests.support import memory, postgres
 from tests.support.missing import give_up
 from tests.support.neighbourhood import Neighbourhood, open_neighbourhood
 from tests.support.server import Server
 
+memory.use()
+
 MONDAY_MORNING_MS = 1_793_610_000_000
 """2 November 2026, 10:00 in Amsterdam."""
+
+
+def pytest_collection_finish() -> None:
+    """Keep what all tests share out of the collector's walks, as the program itself does."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from app import migrate  # noqa: E402
 from app.db import Database  # noqa: E402
 from tests.peers import mail as mail_servers  # noqa: E402
 from tests.peers.mail import MailServers  # noqa: E402
-from tests.support import postgres  # noqa: E402
+from tests.support import memory, postgres  # noqa: E402
 from tests.torture import faults, playing, towns  # noqa: E402
 from tests.torture.lane import Lane, Tally, Zygote, hatch, reader_of  # noqa: E402
 
@@ -68,6 +68,7 @@ def main() -> int:
     began_s = time.monotonic()
     engines = playing.engines_of(args)
     tasks = _tasks(args, engines, playing.seed_of(args))
+    memory.use()
     mail = MailServers()
     mail.start_dovecot()
     cluster = postgres.Cluster(programs) if "postgresql" in engines else None

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from app import migrate  # noqa: E402
-from tests.support import postgres  # noqa: E402
+from tests.support import memory, postgres  # noqa: E402
 from tests.support.town import build  # noqa: E402
 from tests.torture import playing  # noqa: E402
 from tests.torture.channels import faults, history  # noqa: E402
@@ -77,9 +77,8 @@ def main() -> int:
         return 1
     seed = playing.seed_of(args, "channels: ")
     began_s = time.monotonic()
-    # Where there is memory for it: what takes the time here is no disk.
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="channels-", dir=memory if memory.is_dir() else None))
+    memory.use()
+    folder = Path(tempfile.mkdtemp(prefix="channels-"))
     cluster = postgres.Cluster(programs) if programs and "postgresql" in engines else None
     try:
         fresh = {engine: _fresh(engine, folder, cluster) for engine in engines}
