@@ -2,9 +2,10 @@
 
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
+
+from tests.support.nursery import Born
 
 START_TIMEOUT_S = 60
 LISTENS = "Stoep listens on "
@@ -19,13 +20,14 @@ class Server:
         *,
         command: str = "serve",
         port: int = 0,
-        program: tuple[str, ...] = (sys.executable, "-m", "app.cli"),
+        program: tuple[str, ...] = (),
         cwd: Path | None = None,
         **settings: str,
     ) -> None:
         """Start it and wait until it listens.
 
-        `settings` are `STOEP_…` variables without the prefix, in lower case: `window_days="30"`.
+        `program` is another than that of this checkout, which is forked (`nursery.py`). `settings`
+        are `STOEP_…` variables without the prefix, in lower case: `window_days="30"`.
         Raises AssertionError with what the program said when it ends before it listens.
         """
         self.data_dir = data_dir
@@ -33,15 +35,21 @@ class Server:
         self._log = data_dir.with_name(f"{data_dir.name}.log")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("STOEP_")}
         given = {f"STOEP_{name.upper()}": value for name, value in settings.items()}
+        environment = inherited | {"STOEP_DATA_DIR": str(data_dir)} | given
+        arguments = [command, "--port", str(port)]
+        self.process: Born | subprocess.Popen[str]
         with self._log.open("a") as log:
-            self.process = subprocess.Popen(
-                [*program, command, "--port", str(port)],
-                cwd=cwd,
-                env=inherited | {"STOEP_DATA_DIR": str(data_dir)} | given,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+            if program:
+                self.process = subprocess.Popen(
+                    [*program, *arguments],
+                    cwd=cwd,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
+            else:
+                self.process = Born(arguments, environment, log)
         self.url = self._wait_for_address()
 
     @property
