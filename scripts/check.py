@@ -113,7 +113,7 @@ def python() -> list[list[str]]:
 
 def browser() -> list[list[str]]:
     """The app in Chromium."""
-    return checks("pytest tests/browser")
+    return checks("pytest tests/browser " + " ".join(PARALLEL))
 
 
 def torture() -> list[list[str]]:
@@ -146,6 +146,7 @@ FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)", re.MULTILINE)
 """A line of pytest's short summary."""
 
 PARALLEL = ("-n", "2", "--dist", "loadfile")
+"""Two at once: each process has servers, browsers and databases of its own."""
 
 SECOND_TRY = 3
 """So many tests of pytest may fail and be tried once more, alone: a machine that is shared stands
