@@ -26,6 +26,7 @@ from app.channels.contract import (
     Temporary,
     Unconfirmed,
 )
+from app.channels.doubt import after_all
 from app.channels.social_http import Answer, instant_ms
 from app.text.graphemes import graphemes
 
@@ -177,11 +178,18 @@ class Chat:
         message: dict[str, Any] = {"text": reply.text}
         if marked := facets(reply.text, {}):
             message["facets"] = marked
-        answer = await self._account.publish(
-            "chat.bsky.convo.sendMessage",
-            json={"convoId": chat, "message": message},
-            headers=PROXY,
-        )
+        try:
+            answer = await self._account.publish(
+                "chat.bsky.convo.sendMessage",
+                json={"convoId": chat, "message": message},
+                headers=PROXY,
+            )
+        except Temporary as error:
+            busy = error.code == "platform_busy"
+            there = await after_all(self._look(chat, reply)) if busy else None
+            if there is None:
+                raise
+            return there
         if not answer.ok:
             raise _refusal(answer)
         name = str(table(answer.value()).get("id") or "")

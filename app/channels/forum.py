@@ -8,7 +8,6 @@ looked through.
 The two kinds of forum differ in `forum_discourse` and `forum_nodebb` only.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import json
@@ -20,7 +19,6 @@ from typing import Any, Protocol
 from app.channels.contract import (
     Batch,
     Capabilities,
-    ChannelError,
     Gap,
     Incoming,
     IncomingKind,
@@ -29,8 +27,8 @@ from app.channels.contract import (
     Receipt,
     SetupField,
     Temporary,
-    Unconfirmed,
 )
+from app.channels.doubt import after_all
 
 MAX_CHARS = 32_000
 """Discourse's `max_post_length` and NodeBB's `maximumPostLength` as they are shipped."""
@@ -41,9 +39,6 @@ MAX_PAGES = 8
 MAX_KNOWN = 300
 RECHECKED = 3
 """Posts that are looked at again in each round, in turn: for edits and deletions."""
-LOOK_S = 40.0
-"""How long is looked whether a post stands there that a 503 says was not made; with the posting it
-stays under the two minutes for which a delivery is leased."""
 SKEW_MS = 300_000
 """How far the forum's clock may be behind ours."""
 
@@ -217,19 +212,11 @@ class Forum:
         except Temporary as error:
             if error.code != "site_busy":
                 raise
-            # The forum says so of what it did not do; a gateway in front of it, of what took long.
-            there = await self._after_all(reply)
+            there = await after_all(self.find(reply))
             if there is None:
                 raise
             return there
         return Receipt(str(made), "sent", self._now_ms())
-
-    async def _after_all(self, reply: Outgoing) -> Receipt | None:
-        try:
-            async with asyncio.timeout(LOOK_S):
-                return await self.find(reply)
-        except (ChannelError, TimeoutError):
-            raise Unconfirmed("answer_lost", "status 503, and nobody could look") from None
 
     async def find(self, reply: Outgoing) -> Receipt | None:
         """Look for the reply among our own newest posts.

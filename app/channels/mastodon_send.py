@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.channels.contract import Outgoing, Permanent, Receipt, SignedOut, Temporary, Unconfirmed
+from app.channels.doubt import after_all
 from app.channels.mastodon_read import Mark, Me, full_address, walk
 from app.channels.mastodon_settings import CAPABILITIES, Instance, MastodonSettings
 from app.channels.mastodon_text import length, plain_text, same_words
@@ -59,13 +60,20 @@ class Sending:
             raise Temporary("platform_busy", f"over {PREPARE_S} s", account_wide=True) from None
         if isinstance(ready, Receipt):
             return ready
-        answer = await self._caller.publish(
-            "POST",
-            "/api/v1/statuses",
-            token=self._token,
-            json={name: value for name, value in ready.items() if value},
-            headers={"idempotency-key": reply.delivery_id},
-        )
+        try:
+            answer = await self._caller.publish(
+                "POST",
+                "/api/v1/statuses",
+                token=self._token,
+                json={name: value for name, value in ready.items() if value},
+                headers={"idempotency-key": reply.delivery_id},
+            )
+        except Temporary as error:
+            busy = error.code == "platform_busy"
+            there = await after_all(self.find(reply)) if busy else None
+            if there is None:
+                raise
+            return there
         if not answer.ok:
             raise _refusal(answer.status)
         status_id = answer.table().get("id")

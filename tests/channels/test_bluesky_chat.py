@@ -248,6 +248,17 @@ async def test_a_lost_answer_is_uncertain_and_then_found(
     assert server.sent() == [reply.text]
 
 
+async def test_a_gateway_that_says_503_of_what_was_sent_is_not_believed(
+    server: BlueskyChat, line: FaultProxy, channel: BlueskyChannel
+) -> None:
+    server.says("fatma", "Hallo")
+    (item,), _ = await heard(channel)
+    line.weather = once("503_after", f"/xrpc/{SEND}")
+    receipt = await channel.send(reply_to(item, channel.new_external_id, item.address))
+    assert receipt.external_id == f"dm:{server.convos['cfatma-stadsdeel'].messages[-1]['id']}"
+    assert len(server.sent()) == 1
+
+
 @pytest.mark.parametrize("fault", ["refuse", "cut_request", "silent", "portal", "error"])
 async def test_where_nothing_arrived_nothing_is_found_and_nothing_repeated(
     server: BlueskyChat, line: FaultProxy, channel: BlueskyChannel, fault: str

@@ -172,6 +172,16 @@ async def test_a_server_that_asks_to_wait_says_how_long(
     assert len(server.by(TEAM)) == 1
 
 
+async def test_a_gateway_that_says_503_of_what_the_server_did_is_not_believed(
+    server: Mastodon, line: FaultProxy, channel: MastodonChannel
+) -> None:
+    (item,) = await messages(channel)
+    line.weather = once("503_after", STATUSES, "POST")
+    receipt = await channel.send(reply_to(item, channel.new_external_id, item.address))
+    (post,) = await _posts(server)
+    assert receipt.external_id == post.id
+
+
 async def test_while_a_server_is_being_maintained_the_reply_waits(
     server: Mastodon, channel: MastodonChannel
 ) -> None:

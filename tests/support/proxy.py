@@ -12,6 +12,7 @@ it did, so that a test cannot pass because the line was whole.
     twice         the request reaches the server twice, as when a browser sends it again by itself
     error         500 with a page of HTML; the server never hears of it
     error_after   the server did it; the answer is replaced by that 500
+    503_after     the server did it; a gateway before it did not wait, and says 503
     portal        a captive portal: 200 and a page of HTML
     delay         the answer comes late
     slow          the answer comes in small pieces
@@ -170,6 +171,9 @@ class FaultProxy:
             case "error_after":
                 await _whole(upstream.ask(asked))
                 writer.write(_page(500, BROKEN))
+            case "503_after":
+                await _whole(upstream.ask(asked))
+                writer.write(_page(503, BROKEN, "retry-after: 7\r\n"))
             case status if status.isdecimal():
                 writer.write(_page(int(status), BROKEN, "retry-after: 7\r\n"))
             case "lost":

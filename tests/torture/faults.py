@@ -30,7 +30,6 @@ from app.inbox import service as inbox
 from app.oncall import alerts
 from app.oncall.models import Alert
 from app.sync import conflicts, entities, feed, ledger, operations, payloads
-from app.sync import routes as sync_routes
 from app.sync.models import Operation
 
 
@@ -180,7 +179,6 @@ def _loose_sequence() -> None:
         ),
     )
     put(feed, "_LOCK_HEAD", text("SELECT 1"))
-    put(sync_routes, "_HEAD", "SELECT last_value * 1000 FROM loose")
     really = feed.publish
 
     def publish(session: Session) -> int:
