@@ -1,5 +1,6 @@
 """A residents' meeting at the demonstration: its tablets, and the phones in the hall."""
 
+import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,11 @@ def plans(
 def goes_to(tablet: Phone, page: Page, meeting: str) -> None:
     """Open the meeting, ready to catch."""
     page.goto(tablet.url(f"/meetings/{meeting}"))
+    # A tablet that has not heard yet that it began shows what is prepared, until somebody taps.
+    catching = page.get_by_role("button", name=re.compile("^Vangen"))
+    expect(catching).to_be_visible()
+    if catching.get_attribute("aria-pressed") == "false":
+        catching.click()
     expect(page.locator(".catch textarea")).to_be_visible()
 
 
