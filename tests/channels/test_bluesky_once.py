@@ -128,26 +128,20 @@ async def test_the_same_reply_sent_again_is_no_second_commit(
     assert team.posts == before
 
 
-@pytest.mark.parametrize(
-    ("headers", "wait_s"),
-    [
-        ({"retry-after": "240"}, 240),
-        ({"ratelimit-reset": str(SystemClock().now_ms() // 1000 + 600)}, 600),
-    ],
-    ids=["retry-after", "ratelimit-reset"],
-)
+@pytest.mark.parametrize(("header", "wait_s"), [("retry-after", 240), ("ratelimit-reset", 600)])
 async def test_a_server_that_asks_to_wait_says_how_long(
-    team: Team, line: Line, channel: BlueskyChannel, headers: dict[str, str], wait_s: int
+    team: Team, line: Line, channel: BlueskyChannel, header: str, wait_s: int
 ) -> None:
     item = await team.asks(channel)
     reply = team.reply(item)
-    line.answers[PUT] = (429, headers)
+    now_s = SystemClock().now_ms() // 1000
+    said = wait_s if header == "retry-after" else now_s + wait_s
+    line.answers[PUT] = (429, {header: str(said)})
     with pytest.raises(Temporary) as limited:
         await channel.send(reply)
     assert limited.value.code == "rate_limited"
     assert limited.value.account_wide
-    # The second instant was written down when the tests began.
-    assert wait_s - 400 < limited.value.retry_after_s <= wait_s
+    assert wait_s - 60 < limited.value.retry_after_s <= wait_s
     assert team.posts == []
     await channel.send(reply)
     assert len(team.posts) == 1

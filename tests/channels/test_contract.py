@@ -67,6 +67,11 @@ class Peer(ABC):
     forgets = False
     """The platform forgets what lies before a cursor once somebody has asked behind it."""
 
+    @property
+    def most_chars(self) -> int:
+        """How long such a reply may be."""
+        return self.adapter.capabilities.max_chars
+
     @abstractmethod
     def reply(self) -> Outgoing:
         """Return a reply that can be sent."""
@@ -241,6 +246,10 @@ class XMessages(Peer):
         self.adapter: XChannel = x.build(
             {"api_url": platform.server.url}, json.dumps(x_peer.KEYS), SystemClock().now_ms
         )
+
+    @property
+    def most_chars(self) -> int:
+        return x.MESSAGES.max_chars
 
     def reply(self) -> Outgoing:
         return reply_to(None, self.adapter.new_external_id, f"{x_peer.FATMA} dm")
@@ -516,7 +525,7 @@ async def test_what_was_sent_is_found_again_and_arrives_once(peer: Peer) -> None
 
 @every_channel
 async def test_too_long_is_refused_and_never_split(peer: Peer) -> None:
-    reply = replace(peer.reply(), text="x" * (peer.adapter.capabilities.max_chars + 1))
+    reply = replace(peer.reply(), text="x" * (peer.most_chars + 1))
     with pytest.raises(Permanent) as refused:
         await sender(peer).send(reply)
     assert refused.value.code == "too_long"

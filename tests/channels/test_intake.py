@@ -240,6 +240,6 @@ def test_a_name_and_a_subject_stand_on_one_line_and_turn_nothing_around(town: To
     assert conversation is not None
     (state,) = states(town, conversation)
     found = town.db.read_now(lambda session: session.get_one(Conversation, conversation))
-    assert str(state["from"]).startswith("seirV ed naJx")
+    assert str(state["name"]).startswith("seirV ed naJx")
     assert found.subject.startswith("Lamp stuky")
-    assert (len(str(state["from"])), len(found.subject)) == (200, 300)
+    assert (len(str(state["name"])), len(found.subject)) == (200, 300)
