@@ -74,9 +74,9 @@ LOWEST = {
 
 ADAPTERS = {
     *("bluesky", "email", "feed", "forum", "mastodon", "matrix", "open311", "signalen"),
-    *("telegram", "whatsapp", "x", "platform", "safe", "social"),
+    *("telegram", "whatsapp", "x", "platform", "safe", "social", "doubt"),
 }
-"""What the files of an adapter begin with; `platform_`, `safe_` and `social_http` are shared."""
+"""What the files of an adapter begin with; the last four are shared by several."""
 
 ADAPTER_LIBRARIES = {"feedparser", "httpcore", "httpx", "imap_tools", "nh3"}
 """What an adapter may use beside the standard library and the contract."""

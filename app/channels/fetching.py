@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from app.channels import intake, registry, standing
+from app.channels import batches, intake, registry, standing
 from app.channels.contract import (
     Adapter,
     Batch,
@@ -163,7 +163,7 @@ class Fetching:
         return True
 
     async def take(self, account_id: str, batch: Batch, *, slow: bool = False) -> None:
-        """Store one batch and the cursor that covers it in one transaction (`intake.store`).
+        """Store one batch and the cursor that covers it in one transaction (`batches.store`).
 
         Nothing of it when the account was given other values meanwhile: it may be another mailbox
         by now, of which this cursor says nothing.
@@ -195,7 +195,7 @@ class Fetching:
                     add_gap(session, account, gap)
             health.reads(session, account, now_ms=now_ms, slow=slow)
 
-        await intake.store(self._db, ready, take_some, finish, now_ms)
+        await batches.store(self._db, ready, take_some, finish, now_ms)
 
     async def _note(
         self, account_id: str, state: str, detail: str, *, limited_s: float | None = None

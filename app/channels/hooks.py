@@ -18,7 +18,7 @@ from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy import text
 from sqlmodel import Session
 
-from app.channels import intake, registry
+from app.channels import batches, intake, registry
 from app.channels.contract import (
     Adapter,
     Challenging,
@@ -128,7 +128,7 @@ async def take(
             # That a platform calls us says nothing about whether it lets us in.
             health.reads(session, account, now_ms=now_ms)
 
-    await intake.store(state.db, ready, take_some, finish, now_ms)
+    await batches.store(state.db, ready, take_some, finish, now_ms)
 
 
 async def _adapter(request: Request, account_id: str) -> Adapter:

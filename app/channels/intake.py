@@ -5,20 +5,18 @@ nothing counted twice, whenever the process ends.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
 from app import media
 from app.channels import changed, trial
-from app.channels.contract import DeliveryReport, Gap, Incoming, IncomingAttachment
+from app.channels.contract import DeliveryReport, Incoming, IncomingAttachment
 from app.channels.models import Account
 from app.channels.registry import capabilities_of, listens
-from app.db import Database, flush_rows, insert_later
+from app.db import flush_rows, insert_later
 from app.delivery import service as delivery
 from app.delivery.models import Delivery
 from app.ids import new_secret, uuid7
@@ -40,7 +38,6 @@ log = logging.getLogger(__name__)
 TOKEN_CHARS = 16
 MAX_ATTACHMENTS = 10
 MAX_LINK_CHARS = 2000
-MINUTE_MS = 60_000
 CHAT_GOES_ON_MS = 7 * 24 * 3600 * 1000
 """How long after its last message a closed chat still goes on, instead of a new one beginning."""
 
@@ -123,71 +120,6 @@ def prepare_all(items: Iterable[Incoming | DeliveryReport], *, max_bytes: int) -
         prepare(item, max_bytes=max_bytes) if isinstance(item, Incoming) else storable_report(item)
         for item in items
     ]
-
-
-async def store(
-    db: Database,
-    ready: Sequence[Ready],
-    take_some: Callable[[Session, Sequence[Ready]], None],
-    finish: Callable[[Session, Gap | None], None],
-    now_ms: int,
-) -> None:
-    """Store what came and `finish` (the cursor) in one transaction.
-
-    When that fails and it is one item that nothing can be done with, the others come in without it,
-    and where it is missing is said: else it would come first again for ever, and all behind it stay
-    out. That others can be stored proves that it is the item. Nothing is given up when none can, or
-    when the database is away.
-    """
-
-    def whole(session: Session) -> None:
-        take_some(session, ready)
-        finish(session, None)
-
-    try:
-        await db.write(whole)
-    except Exception as error:
-        if len(ready) < 2 or not _is_of_an_item(error):
-            raise
-        why = error
-    else:
-        return
-    lost: list[Ready] = []
-    for item in ready:
-        try:
-            await db.write(partial(_alone, take_some, item))
-        except Exception as error:
-            if not _is_of_an_item(error):
-                raise
-            log.error("a message could not be stored: %s", type(error).__name__)  # noqa: TRY400
-            lost.append(item)
-    if len(lost) == len(ready):
-        raise why
-    await db.write(lambda session: finish(session, _missing(lost, now_ms)))
-
-
-def _alone(
-    take_some: Callable[[Session, Sequence[Ready]], None], item: Ready, session: Session
-) -> None:
-    take_some(session, [item])
-
-
-def _is_of_an_item(error: Exception) -> bool:
-    """Say whether an error may come from what was to be stored, and not from where."""
-    if isinstance(error, OperationalError | InterfaceError):
-        # PostgreSQL, class 54: a limit of the program, as of what an index can hold.
-        return str(getattr(error.orig, "sqlstate", None) or "").startswith("54")
-    return True
-
-
-def _missing(lost: Iterable[Ready], now_ms: int) -> Gap | None:
-    """Return when what could not be stored was written, for who looks there."""
-    instants = [
-        min(max(item.item.sent_at_ms, 0), now_ms) for item in lost if isinstance(item, Prepared)
-    ]
-    if not instants:
-        return None
-    return Gap(min(instants) // MINUTE_MS * MINUTE_MS, max(instants) + MINUTE_MS)
 
 
 def take_all(session: Session, account: Account, ready: Sequence[Ready], *, now_ms: int) -> None:
